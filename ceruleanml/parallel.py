@@ -1,0 +1,66 @@
+"""Independent units of work, one after the other here, on all cores, or on a Dask cluster's workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from ceruleanml.errors import UsageError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def run_units(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int = 1, scheduler: str | None = None
+) -> Iterator[Result]:
+    """The result of `function` on each item, in the order in which they finish.
+
+    With one worker all runs in this process; with more, in a local Dask cluster of so many processes; with
+    `scheduler` (tcp://host:port) on that cluster's workers, which must see the same files under the same paths. A
+    unit whose worker dies is done again elsewhere. The first exception ends the whole run.
+    """
+    if workers < 1:
+        raise UsageError(f"workers {workers} cannot be; give 1 or more")
+    if scheduler is None and (workers == 1 or len(items) < 2):
+        yield from map(function, items)
+        return
+    from distributed import as_completed
+
+    with _client(min(workers, len(items)), scheduler) as client:
+        futures = client.map(function, items, pure=False)
+        for future in as_completed(futures):
+            yield future.result()
+            future.release()
+
+
+@contextmanager
+def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
+    import logging
+
+    from distributed import Client, LocalCluster
+
+    if scheduler is None:
+        with (
+            LocalCluster(
+                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1",
+                memory_limit=None, silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster) as client,
+        ):  # fmt: skip
+            yield client
+        return
+    try:
+        client = Client(scheduler, timeout="10s")
+    except (OSError, TimeoutError, ValueError) as error:
+        raise UsageError(
+            f"scheduler {scheduler}: no Dask scheduler answers there ({error}); start one or check"
+        ) from error
+    with client:
+        if not client.scheduler_info()["workers"]:
+            raise UsageError(f"scheduler {scheduler}: has no workers; start `dask worker {scheduler}` first")
+        yield client
