@@ -1,0 +1,128 @@
+"""Finding scenes and opening each by what it is: SAFE, GeoTIFF, Photopea folder or plain image."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ceruleanml.errors import GeoreferenceError, SceneError
+from ceruleanml.scenes.georeference_files import companion, load_georeference
+from ceruleanml.scenes.photopea import find_background, open_photopea
+from ceruleanml.scenes.raster import open_raster, stem_of
+from ceruleanml.scenes.safe import open_safe
+from ceruleanml.scenes.scene import PRODUCT_NAME, Radiometry, Scene
+from ceruleanml.storage import is_remote
+
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+LIST_SUFFIXES = (".txt", ".list")
+
+
+def open_scene(
+    location: str, polarisation: str = "vv", radiometry: Radiometry | None = None, georeference: str | None = None
+) -> Scene:
+    """The scene at a location (local path, gs:// or s3://).
+
+    `georeference` is a pattern with `{scene_id}` that names a companion file; it is not needed for products and
+    georeferenced rasters, whose own it would replace. Raises SceneError, GeoreferenceError.
+    """
+    radiometry = radiometry or Radiometry()
+    if is_safe(location):
+        return open_safe(location, polarisation, radiometry)
+    if radiometry.name != "dn":
+        raise SceneError(f"{location}: only SAFE products carry calibration; use radiometry dn here")
+    scene = _open_image(location, polarisation)
+    if georeference is None:
+        return scene
+    file = companion(georeference, scene.scene_id)
+    found = load_georeference(file, scene.height_width)
+    return replace(scene, georeference=found, nodata=0, inputs=(*scene.inputs, file))
+
+
+def _open_image(location: str, band: str) -> Scene:
+    path = Path(location)
+    if not is_remote(location):
+        if not path.exists():
+            raise SceneError(f"{location}: no such file or folder")
+        if path.is_dir():
+            return open_photopea(path, None, band)
+    return open_raster(location, stem_of(location), band=band)
+
+
+def is_safe(location: str) -> bool:
+    """Whether a location is named like a Sentinel-1 product: a .SAFE folder, a zip, or a bucket's bare product name."""
+    name = location.rstrip("/").rsplit("/", 1)[-1]
+    return name.endswith((".SAFE", ".zip")) or (is_remote(location) and PRODUCT_NAME.fullmatch(name) is not None)
+
+
+def scene_id_of(location: str) -> str:
+    """The id of the scene at a location, without opening it."""
+    path = Path(location)
+    return path.name if not is_safe(location) and not is_remote(location) and path.is_dir() else stem_of(location)
+
+
+def find_scenes(arguments: Sequence[str]) -> list[str]:
+    """The locations of all scenes that the arguments name, sorted by scene id.
+
+    An argument is a scene, a folder of scenes, a glob, a list of locations in a text file (one a line, relative to
+    the file, `#` begins a comment) or a bucket's object. Raises SceneError where one names nothing, or where two
+    locations give the same scene id.
+    """
+    found: dict[str, str] = {}
+    for argument in arguments:
+        for location in _expand(argument):
+            scene_id = scene_id_of(location)
+            other = found.setdefault(scene_id, location)
+            if Path(other).absolute() != Path(location).absolute():
+                raise SceneError(f"{location}: scene {scene_id} was given before as {other}; rename or drop one")
+    if not found:
+        raise SceneError("no scenes were given; name scenes, folders of scenes or a scene list")
+    return [found[scene_id] for scene_id in sorted(found)]
+
+
+def _expand(argument: str) -> Iterable[str]:
+    if is_remote(argument):
+        return [argument]
+    path = Path(argument)
+    if path.is_dir():
+        return [argument] if _is_scene_folder(path) else _scenes_within(path)
+    if path.suffix in LIST_SUFFIXES and path.is_file():
+        return _scenes_listed(path)
+    if path.exists():
+        return [argument]
+    matches = sorted(glob.glob(argument, recursive=True))
+    if not matches:
+        raise SceneError(f"{argument}: no such file or folder, and as a pattern it matches nothing")
+    return [location for match in matches for location in _expand(match)]
+
+
+def _is_scene_folder(path: Path) -> bool:
+    return is_safe(path.name) or find_background(path) is not None
+
+
+def _scenes_within(folder: Path) -> list[str]:
+    scenes = [
+        str(child)
+        for child in sorted(folder.iterdir())
+        if (child.is_dir() and _is_scene_folder(child))
+        or (child.is_file() and child.name.lower().endswith((*IMAGE_SUFFIXES, ".zip")) and child.name[0] != ".")
+    ]
+    if not scenes:
+        raise SceneError(f"{folder}: holds no scene (a .SAFE product, an image, or a folder with Background.png)")
+    return scenes
+
+
+def _scenes_listed(file: Path) -> list[str]:
+    try:
+        lines = [line.split("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SceneError(f"{file}: cannot be read as a list of scenes: {error}") from error
+    return [line if is_remote(line) else str(file.parent / line) for line in lines if line]
+
+
+def need_georeference(scene: Scene) -> Scene:
+    """The scene itself. Raises GeoreferenceError where it has no georeference."""
+    if scene.georeference is None:
+        raise GeoreferenceError(f"{scene.source}: has no georeference; name its companion file with --georeference")
+    return scene

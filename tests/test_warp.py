@@ -1,0 +1,139 @@
+"""Warped pixels against GDAL's own warper at tolerance 0."""
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.control import GroundControlPoint
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
+
+from ceruleanml.scenes.georeference import AffineGeoreference, GroundControlPoints
+from ceruleanml.scenes.grid import Grid, Window, make_grid
+from ceruleanml.scenes.raster import open_raster
+from ceruleanml.scenes.warp import block_factor, framed_pixels, warp
+
+
+def by_gdal(path, crs="EPSG:4326"):
+    """GDAL's pixels at tolerance 0, on the grid it chooses."""
+    with rasterio.open(path) as source, WarpedVRT(source, crs=crs, resampling=Resampling.nearest, tolerance=0) as vrt:
+        return vrt.read(1), Grid("gdal", vrt.transform, vrt.shape)
+
+
+def by_us(path, grid):
+    scene = open_raster(str(path), "s")
+    return warp(framed_pixels(scene), scene.georeference, grid, Window(0, 0, *grid.height_width))
+
+
+def swath(row, col, height_width):
+    """Longitude and latitude of a descending pass: rotated by 12 degrees, and bent a little."""
+    y, x = row / height_width[0], col / height_width[1]
+    return 56 + 2.3 * x + 0.4 * y + 0.02 * x * x - 0.01 * x * y, 24.5 - 0.4 * x + 1.5 * y + 0.015 * x * x
+
+
+@pytest.fixture
+def gcp_tiff(tmp_path):
+    height_width = (301, 457)
+    rng = np.random.default_rng(5)
+    pixels = rng.integers(1, 256, height_width, dtype=np.uint8)
+    gcps = [
+        GroundControlPoint(row=row, col=col, x=x, y=y)
+        for row in np.linspace(0, 301, 6)
+        for col in np.linspace(0, 457, 9)
+        for x, y in [swath(row, col, height_width)]
+    ]
+    path = tmp_path / "swath.tif"
+    profile = {"driver": "GTiff", "height": 301, "width": 457, "count": 1, "dtype": "uint8", "nodata": 0}
+    with rasterio.open(path, "w", gcps=gcps, crs="EPSG:4326", **profile) as file:
+        file.write(pixels, 1)
+    return path
+
+
+def test_control_points_equal_gdal(gcp_tiff):
+    expected, grid = by_gdal(gcp_tiff)
+    assert np.count_nonzero(expected) > 50_000
+    np.testing.assert_array_equal(by_us(gcp_tiff, grid), expected)
+
+
+def test_hatteras_equals_gdal(shared_data):
+    path = shared_data / "hatteras" / "iw-vv.tiff"
+    with rasterio.open(path) as source, WarpedVRT(source, crs="EPSG:4326", tolerance=0) as vrt:
+        expected, grid = np.clip(vrt.read(1), 0, 255), Grid("gdal", vrt.transform, vrt.shape)
+    np.testing.assert_array_equal(by_us(path, grid), expected)
+
+
+@pytest.mark.parametrize(
+    ("crs", "transform"),
+    [("EPSG:4326", Affine(0.001, 0.0002, 10, 0.0001, -0.001, 40)), ("EPSG:32632", Affine(90, 8, 4e5, 7, -90, 4.4e6))],
+)
+def test_affine_rasters_equal_gdal(tmp_path, crs, transform):
+    path = tmp_path / "affine.tif"
+    pixels = np.random.default_rng(6).integers(1, 256, (203, 307), dtype=np.uint8)
+    profile = {"driver": "GTiff", "height": 203, "width": 307, "count": 1, "dtype": "uint8", "nodata": 0}
+    with rasterio.open(path, "w", crs=crs, transform=transform, **profile) as file:
+        file.write(pixels, 1)
+    expected, grid = by_gdal(path)
+    assert np.mean(by_us(path, grid) == expected) >= 0.9995
+
+
+def test_strips_and_windows_cut_the_same_pixels(gcp_tiff):
+    scene = open_raster(str(gcp_tiff), "s")
+    grid, framed = make_grid(scene, "native", 1000), framed_pixels(scene)
+    height, width = grid.height_width
+    whole = warp(framed, scene.georeference, grid, Window(0, 0, height, width))
+    for window in (Window(0, 0, 1, width), Window(7, 11, 60, 100), Window(height - 1, width - 1, 1, 1)):
+        part = whole[window.row : window.row + window.height, window.col : window.col + window.width]
+        np.testing.assert_array_equal(warp(framed, scene.georeference, grid, window), part)
+
+
+def test_crop_warps_like_the_whole(gcp_tiff):
+    scene = open_raster(str(gcp_tiff), "s")
+    grid = make_grid(scene, "native", 1000)
+    image = np.zeros(scene.height_width, np.uint8)
+    image[100:140, 200:230] = 1
+    window = Window(0, 0, *grid.height_width)
+    whole = warp(np.pad(image, 1), scene.georeference, grid, window)
+    crop = warp(np.pad(image[100:140, 200:230], 1), scene.georeference, grid, window, origin_row_col=(100, 200))
+    assert whole.any()
+    np.testing.assert_array_equal(crop, whole)
+
+
+class Rows:
+    def __init__(self, pixels):
+        self.pixels = pixels
+
+    def rows(self, start, stop):
+        return self.pixels[start:stop]
+
+
+def scene_of(pixels, nodata=0, step=0.001):
+    from ceruleanml.scenes.scene import Radiometry, Scene
+
+    georeference = AffineGeoreference(Affine(step, 0, 10, 0, -step, 1), "EPSG:4326")
+    return Scene("s", "s.tif", pixels.shape, georeference, nodata, "vv", Radiometry(), Rows(pixels), ())
+
+
+def test_coarser_grids_average_whole_blocks():
+    pixels = np.array([[1, 3, 9, 9, 7], [5, 7, 0, 0, 7], [2, 2, 0, 4, 7], [2, 3, 0, 0, 7]], dtype=np.uint8)
+    expected = [[4, 9], [2, 0]]  # (1+3+5+7)/4; two of four pixels: 9; 9/4 rounds to 2; one of four: nodata
+    np.testing.assert_array_equal(framed_pixels(scene_of(pixels), 2)[1:-1, 1:-1], expected)
+    np.testing.assert_array_equal(framed_pixels(scene_of(pixels, nodata=None), 2)[1:-1, 1:-1], [[4, 5], [2, 1]])
+
+
+@pytest.mark.parametrize(("resolution", "factor"), [(None, 1), (111, 1), (150, 1), (220, 2), (340, 3)])
+def test_block_factor(resolution, factor):
+    scene = scene_of(np.ones((50, 50), np.uint8))
+    assert block_factor(scene, make_grid(scene, "native", resolution)) == factor
+
+
+def test_averaging_lowers_speckle_as_overviews_do():
+    speckle = np.random.default_rng(0).gamma(4.24, 60 / 4.24, (400, 400)).clip(1, 255).astype(np.uint8)
+    mean = framed_pixels(scene_of(speckle), 4)[1:-1, 1:-1]
+    assert mean.std() / mean.mean() < 0.3 * speckle.std() / speckle.mean()
+
+
+def test_the_frame_is_nodata():
+    georeference = GroundControlPoints(((0, 0), (0, 4), (4, 0), (4, 4)), ((10, 1), (11, 1), (10, 0), (11, 0)))
+    grid = Grid("g", Affine(0.25, 0, 9.75, 0, -0.25, 1.25), (6, 6))
+    out = warp(np.pad(np.full((4, 4), 9, np.uint8), 1), georeference, grid, Window(0, 0, 6, 6))
+    np.testing.assert_array_equal(out, np.pad(np.full((4, 4), 9), 1))
