@@ -1,0 +1,4 @@
+"""Labels: Photopea layers, GeoJSON, masks, and burning them onto a scene's grid.
+
+Holds no imagery.
+"""

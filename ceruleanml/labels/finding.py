@@ -1,0 +1,96 @@
+"""Which labels belong to a scene: layers beside its background, a GeoJSON file, a mask, or a folder of layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ceruleanml.classes import ClassTable
+from ceruleanml.errors import LabelError
+from ceruleanml.labels.geojson import read_label_file
+from ceruleanml.labels.instances import GroundShape, ImageMask
+from ceruleanml.labels.layers import find_layers, read_layer
+from ceruleanml.labels.masks import DEFAULT_THRESHOLD, read_mask
+from ceruleanml.scenes.photopea import find_background
+from ceruleanml.storage import is_remote
+
+GEOJSON_SUFFIXES = (".geojson", ".json")
+MASK_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+NO_LABELS = "no labels found: taken as a scene without slicks"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The instances of a scene, the files they came from, and what the user should know about them."""
+
+    instances: tuple[ImageMask | GroundShape, ...]
+    inputs: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def labels_of(
+    scene_id: str, location: str, labels_dir: Path | None, height_width: tuple[int, int], classes: ClassTable,
+    mask_class: int = 1, mask_threshold: int = DEFAULT_THRESHOLD,
+) -> Labels:  # fmt: skip
+    """The labels of the scene at a location, whose image has that (height, width).
+
+    In `labels_dir` they are `<scene_id>.geojson` (or .json), a mask `<scene_id>.png` (.tif, .jpg), which is of class
+    `mask_class` where it is above `mask_threshold`, or a folder `<scene_id>` of layers. Without `labels_dir` they are
+    the layers in a Photopea folder, or `<scene_id>.geojson` beside the scene. Raises LabelError where two of these
+    are there at once, or one cannot be read.
+    """
+    found = _beside(scene_id, location) if labels_dir is None else _within(labels_dir, scene_id, location)
+    if len(found) > 1:
+        raise LabelError(f"{found[0]} and {found[1]}: both label scene {scene_id}; keep one")
+    if not found:
+        return Labels((), (), (NO_LABELS,))
+    source = found[0]
+    if source.is_dir():
+        return _from_layers(source, height_width, classes, scene_id)
+    if source.suffix.lower() in GEOJSON_SUFFIXES:
+        return _from_geojson(source, classes, scene_id)
+    mask = read_mask(source, height_width, mask_class, mask_threshold, scene_id)
+    notes = () if mask else (f"{source}: holds no pixel above {mask_threshold}",)
+    return Labels((mask,) if mask else (), (str(source),), notes)
+
+
+def _within(labels_dir: Path, scene_id: str, location: str) -> list[Path]:
+    """All that labels the scene in a folder of labels; the scene itself is no label of its own."""
+    if not labels_dir.is_dir():
+        raise LabelError(f"{labels_dir}: no such folder; --labels names a folder of label files")
+    scene = Path(location).absolute()
+    files = [labels_dir / f"{scene_id}{suffix}" for suffix in (*GEOJSON_SUFFIXES, *MASK_SUFFIXES)]
+    found = [file for file in files if file.is_file() and file.absolute() != scene]
+    folder = labels_dir / scene_id
+    return [*found, folder] if folder.is_dir() else found
+
+
+def _beside(scene_id: str, location: str) -> list[Path]:
+    """All that labels the scene where it lies."""
+    if is_remote(location):
+        return []
+    scene = Path(location)
+    file = scene.parent / f"{scene_id}.geojson"
+    found = [file] if file.is_file() else []
+    if scene.is_dir() and find_background(scene) is not None and find_layers(scene):
+        found.append(scene)
+    return found
+
+
+def _from_layers(folder: Path, height_width: tuple[int, int], classes: ClassTable, scene_id: str) -> Labels:
+    layers = find_layers(folder)
+    if not layers and any(path.suffix.lower() in GEOJSON_SUFFIXES for path in folder.iterdir()):
+        raise LabelError(f"{folder}: holds GeoJSON but no layers; put one file {scene_id}.geojson beside the folder")
+    if not layers:
+        return Labels((), (), (f"{folder}: holds no layer (PNG): taken as a scene without slicks",))
+    read = [(path, read_layer(path, height_width, classes, scene_id)) for path in layers]
+    notes = tuple(f"{path}: holds no labelled pixel" for path, mask in read if mask is None)
+    return Labels(tuple(mask for _, mask in read if mask), tuple(str(path) for path in layers), notes)
+
+
+def _from_geojson(path: Path, classes: ClassTable, scene_id: str) -> Labels:
+    file = read_label_file(path, classes, scene_id)
+    notes = file.notes
+    if file.complete is False:
+        notes = (*notes, f"{path}: is not marked complete, so other slicks may be taken for background")
+    return Labels(file.shapes, (str(path),), notes)
