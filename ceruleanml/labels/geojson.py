@@ -10,16 +10,13 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ceruleanml.classes import ClassTable
 from ceruleanml.errors import ClassTableError, LabelError, StorageError
 from ceruleanml.labels.geometry import DIGITS, polygons_of, precise
 from ceruleanml.labels.instances import GroundShape
 from ceruleanml.storage import read_json, write_json
-
-if TYPE_CHECKING:
-    pass
 
 PROPERTIES = ("annotator", "source", "started", "finished", "model")
 SOURCES = ("drawn", "accepted", "edited")
