@@ -1,0 +1,52 @@
+"""What the verbs share: progress on a terminal, and the end of a command."""
+
+from __future__ import annotations
+
+import sys
+
+from ceruleanml.progress import Progress, Silent
+
+SOME_FAILED = 3
+"""Exit status of a command that did its work but for some scenes, or found what it looks for."""
+
+
+class Bar:
+    """A Progress drawn by rich: share, rate and time left. Notes stay above the bar."""
+
+    def __init__(self) -> None:
+        from rich import progress
+        from rich.console import Console
+
+        columns = (
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TimeElapsedColumn(),
+            progress.TextColumn("left"),
+            progress.TimeRemainingColumn(),
+        )
+        self._bar = progress.Progress(*columns, console=Console(stderr=True))
+        self._task: progress.TaskID | None = None
+
+    def start(self, description: str, total: int) -> None:
+        """Show a new bar."""
+        self._task = self._bar.add_task(description, total=total)
+        self._bar.start()
+
+    def advance(self, steps: int = 1) -> None:
+        """Move the bar."""
+        if self._task is not None:
+            self._bar.advance(self._task, steps)
+
+    def note(self, message: str) -> None:
+        """Print a line above the bar."""
+        self._bar.console.print(message, markup=False, highlight=False)
+
+    def finish(self) -> None:
+        """Leave the bar as it stands."""
+        self._bar.stop()
+
+
+def console_progress(quiet: bool) -> Progress:
+    """A bar on a terminal, nothing elsewhere or with `quiet`."""
+    return Bar() if sys.stderr.isatty() and not quiet else Silent()

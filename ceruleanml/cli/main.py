@@ -1,0 +1,72 @@
+"""The table of contents: every verb, in the order of the loop."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+import typer.exceptions
+
+from ceruleanml.cli.check import check
+from ceruleanml.cli.describe import describe
+from ceruleanml.cli.make_dataset import make_dataset
+from ceruleanml.cli.partition import partition
+from ceruleanml.cli.simulate_scenes import simulate_scenes
+from ceruleanml.errors import CeruleanError
+
+app = typer.Typer(
+    help="From Sentinel-1 scenes and hand labels to slick models, and back to the labels that teach most.",
+    no_args_is_help=True,
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("simulate-scenes")(simulate_scenes)
+app.command("partition")(partition)
+app.command("make-dataset")(make_dataset)
+app.command("describe")(describe)
+app.command("check")(check)
+
+
+@app.callback()
+def options(
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error instead of its one line."),
+    version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),
+) -> None:
+    """Options before the verb; --debug may also stand behind it."""
+    if version:
+        from ceruleanml import __version__
+
+        typer.echo(f"ceruleanml {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line. Users' errors end in one line and status 2, an interrupt in status 130."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    try:
+        status = app(args=[word for word in arguments if word != "--debug"], standalone_mode=False)
+    except CeruleanError as error:
+        status = _end(str(error), debug)
+    except typer.exceptions.TyperException as error:
+        status = _end(error.format_message(), debug)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
+    except OSError as error:
+        status = _end(f"{error.filename or 'a file'}: {error.strerror or error}", debug)
+    except (typer.Abort, KeyboardInterrupt):
+        status = 130
+    sys.exit(status)
+
+
+def _end(message: str, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    typer.echo(f"ceruleanml: {' '.join(message.split())}", err=True)
+    return 2

@@ -1,0 +1,222 @@
+"""`ceruleanml make-dataset`: scenes and labels in, a tiled COCO data set out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ceruleanml.cli.console import SOME_FAILED, console_progress
+from ceruleanml.errors import UsageError
+
+if TYPE_CHECKING:
+    from ceruleanml.datasets.build import BuildReport, Estimate
+    from ceruleanml.datasets.options import BuildOptions
+
+
+Scenes = Annotated[
+    list[str],
+    typer.Argument(
+        help="Scenes: .SAFE folders or zips, GeoTIFFs, folders with Background.png, images; folders of these, "
+        "globs, text files with one location a line, gs:// and s3://."
+    ),
+]
+Out = Annotated[Path, typer.Option(help="The data set folder to make. It appears whole or not at all.")]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder of labels by scene id: <scene_id>.geojson, <scene_id>.png (a mask) or <scene_id>/ (Photopea "
+        "layers). Without it, layers beside a Background.png and a GeoJSON beside a GeoTIFF are taken."
+    ),
+]
+Georeference = Annotated[
+    str | None,
+    typer.Option(
+        help="Companion file that says where a scene lies, with {scene_id} in its name: a raster, or ground "
+        "control points as JSON, GeoJSON or CSV (row, col, lon, lat)."
+    ),
+]
+Context = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A further channel, in this order: infra_distance=FILE (points, polygons, or a raster of metres), "
+        "ship_density=FILE[@W,S,E,N], zeros, full. Repeat for more. FILE may hold {scene_id}."
+    ),
+]
+Grid = Annotated[
+    str | None,
+    typer.Option(
+        help="native: longitude-latitude at --resolution (the default for georeferenced scenes); serving: the "
+        "WorldCRS84Quad lattice of zoom 9 at 512 px, on which the deployed service infers."
+    ),
+]
+Resolution = Annotated[
+    float | None, typer.Option(help="Ground size of a native pixel in metres. Default: the scene's own.")
+]
+TileSize = Annotated[str, typer.Option(help="Pixels: 512, or HEIGHTxWIDTH as in 256x512; 0 keeps each scene whole.")]
+Stride = Annotated[
+    str | None, typer.Option(help="Pixels from one tile to the next, as --tile-size. Default: the tile size.")
+]
+MinValid = Annotated[
+    float, typer.Option(help="Least share of a tile that must hold data; tiles without any are never kept.")
+]
+EmptyTiles = Annotated[
+    str, typer.Option(help="Tiles without a label: all, none, or the share to keep as in 0.2 (drawn by --seed).")
+]
+HardNegatives = Annotated[
+    Path | None, typer.Option(help="Text file of tile ids that are kept even when empty tiles are dropped.")
+]
+Polarisation = Annotated[str, typer.Option(help="Polarisation to read from SAFE products: vv, vh, hh or hv.")]
+RadiometryName = Annotated[
+    str, typer.Option(help="dn: amplitude clipped to 0..255, as the service wants; sigma0_db: calibrated.")
+]
+DbRange = Annotated[
+    tuple[float, float], typer.Option(help="The decibels that become 1 and 255 with --radiometry sigma0_db.")
+]
+SubtractNoise = Annotated[
+    bool, typer.Option("--subtract-noise", help="Take thermal noise away, with --radiometry sigma0_db.")
+]
+Classes = Annotated[
+    Path | None,
+    typer.Option(help="Your own class table (TOML, like ceruleanml/classes.toml) in the built-in's place."),
+]
+MaskClass = Annotated[str | None, typer.Option(help="The class that plain masks show. Default: the first slick class.")]
+MaskThreshold = Annotated[int, typer.Option(help="Mask pixels above this value (0..254) are labelled.")]
+KeepScenes = Annotated[
+    bool, typer.Option("--keep-scenes", help="Keep each prepared scene beside its tiles, as a COG in scenes/.")
+]
+Workers = Annotated[int, typer.Option(help="Scenes built side by side, in a local Dask cluster when above 1.")]
+Scheduler = Annotated[
+    str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT, whose workers see the same files.")
+]
+Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be made at most; write nothing.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+
+
+def make_dataset(
+    scenes: Scenes,
+    out: Out,
+    labels: Labels = None,
+    georeference: Georeference = None,
+    context: Context = None,
+    grid: Grid = None,
+    resolution: Resolution = None,
+    tile_size: TileSize = "512",
+    stride: Stride = None,
+    min_valid: MinValid = 0.0,
+    empty_tiles: EmptyTiles = "all",
+    hard_negatives: HardNegatives = None,
+    polarisation: Polarisation = "vv",
+    radiometry: RadiometryName = "dn",
+    db_range: DbRange = (-35.0, 0.0),
+    subtract_noise: SubtractNoise = False,
+    classes: Classes = None,
+    mask_class: MaskClass = None,
+    mask_threshold: MaskThreshold = 127,
+    keep_scenes: KeepScenes = False,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    seed: Seed = 0,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+) -> int:
+    """Build a tiled COCO data set from scenes and labels.
+
+    A killed run continues where it stood when it is started again. Workers and scheduler change nothing in the data.
+    Exit status: 0 all scenes built, 2 nothing made, 3 some scenes failed (named at the end and in dataset.json).
+    Memory: about one byte a pixel of the scene, so 0.4 GB for a full product, for each worker.
+    """
+    from ceruleanml.classes import load_classes
+    from ceruleanml.datasets.options import BuildOptions
+    from ceruleanml.scenes.context import parse_context
+    from ceruleanml.scenes.scene import Radiometry
+
+    options = BuildOptions(
+        labels=labels,
+        georeference=georeference,
+        context=tuple(parse_context(text) for text in context or []),
+        grid=grid,
+        resolution_m=resolution,
+        tile_size=None if tile_size.strip() == "0" else _size(tile_size, "--tile-size"),
+        stride=None if stride is None else _size(stride, "--stride"),
+        min_valid=min_valid,
+        empty_tiles=_share(empty_tiles),
+        hard_negatives=frozenset(_lines(hard_negatives)),
+        polarisation=polarisation.lower(),
+        radiometry=Radiometry(radiometry, db_range, subtract_noise),
+        classes=load_classes(classes),
+        mask_class=mask_class,
+        mask_threshold=mask_threshold,
+        keep_scenes=keep_scenes,
+        seed=seed,
+    )
+    if dry_run:
+        return _estimate(scenes, options, quiet)
+    return _build(scenes, out, options, workers, scheduler, quiet)
+
+
+def _estimate(scenes: list[str], options: BuildOptions, quiet: bool) -> int:
+    from ceruleanml.datasets.build import estimate
+
+    found = estimate(scenes, options, console_progress(quiet))
+    _print_estimate(found, options)
+    return SOME_FAILED if found.failed else 0
+
+
+def _build(
+    scenes: list[str], out: Path, options: BuildOptions, workers: int, scheduler: str | None, quiet: bool
+) -> int:
+    from ceruleanml.datasets.build import make_dataset
+
+    report = make_dataset(scenes, out, options, workers, scheduler, console_progress(quiet))
+    if not quiet:
+        _print_report(report)
+    return SOME_FAILED if report.failed else 0
+
+
+def _size(text: str, option: str) -> tuple[int, int]:
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.strip().isdigit() for part in parts):
+        raise UsageError(f"{option} {text!r} is no size in pixels; write 512 or HEIGHTxWIDTH as in 256x512")
+    return int(parts[0]), int(parts[-1])
+
+
+def _share(text: str) -> float:
+    try:
+        return {"all": 1.0, "none": 0.0}[text] if text in ("all", "none") else float(text)
+    except ValueError as error:
+        raise UsageError(f"--empty-tiles {text!r} is not known; write all, none or a share as in 0.2") from error
+
+
+def _lines(path: Path | None) -> list[str]:
+    if path is None:
+        return []
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--hard-negatives {path}: cannot be read as a list of tile ids: {error}") from error
+
+
+def _print_report(report: BuildReport) -> None:
+    for name, notes in report.notes.items():
+        for note in notes:
+            typer.echo(f"note: {name}: {note}")
+    for error in report.failed.values():
+        typer.echo(f"failed: {error}", err=True)
+    verb = "made" if report.built_now else "is there already:"
+    typer.echo(
+        f"{report.out} {verb} {report.tiles:,} tiles with {report.annotations:,} annotations "
+        f"from {report.scenes - len(report.failed):,} of {report.scenes:,} scenes"
+    )
+
+
+def _print_estimate(found: Estimate, options: BuildOptions) -> None:
+    for error in found.failed.values():
+        typer.echo(f"would fail: {error}", err=True)
+    megabytes = found.raw_bytes / 1e6
+    typer.echo(
+        f"{found.scenes - len(found.failed):,} of {found.scenes:,} scenes, {found.instances:,} labelled slicks: at "
+        f"most {found.tiles:,} tiles of {len(options.channels)} channels, {megabytes:,.1f} MB before compression"
+    )

@@ -1,0 +1,104 @@
+"""The command line as a user meets it: real processes, their output and their exit status."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scenes_made import HEIGHT_WIDTH, pixels, write_gcps, write_photopea, write_png
+
+CERULEANML = Path(sys.executable).with_name("ceruleanml")
+
+
+def run(*arguments, cwd=None):
+    return subprocess.run([CERULEANML, *map(str, arguments)], capture_output=True, text=True, cwd=cwd)
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    mask = np.zeros(HEIGHT_WIDTH, bool)
+    mask[10:20, 10:60] = True
+    write_photopea(tmp_path / "in" / "a", pixels(), {"red_1": ((255, 0, 0), mask)})
+    write_gcps(tmp_path / "gcps" / "a.json")
+    return tmp_path
+
+
+ARGUMENTS = ("make-dataset", "in", "--georeference", "gcps/{scene_id}.json", "--tile-size", "32x48")
+
+
+def test_make_dataset_says_what_it_made_and_that_it_is_there(scenes):
+    first, second = (run(*ARGUMENTS, "--out", "out", cwd=scenes) for _ in range(2))
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout.startswith("out made ") and first.stdout.endswith("from 1 of 1 scenes\n")
+    assert second.returncode == 0 and second.stdout.startswith("out is there already: ")
+
+
+def test_quiet_is_silent(scenes):
+    done = run(*ARGUMENTS, "--out", "out", "--quiet", cwd=scenes)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_dry_run_writes_nothing(scenes):
+    done = run(*ARGUMENTS, "--out", "out", "--dry-run", cwd=scenes)
+    assert done.returncode == 0 and "1 labelled slicks: at most" in done.stdout
+    assert sorted(path.name for path in scenes.iterdir()) == ["gcps", "in"]
+
+
+def test_a_failed_scene_is_status_three(scenes):
+    write_png(scenes / "in" / "b" / "Background.png", pixels())
+    done = run(*ARGUMENTS, "--out", "out", cwd=scenes)
+    assert done.returncode == 3 and "from 1 of 2 scenes" in done.stdout
+    assert "failed: gcps/b.json: is missing" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "nowhere: no such file or folder"),
+        (["in", "--tile-size", "big"], "--tile-size 'big' is no size in pixels"),
+        (["in", "--tile-size", "-5"], "--tile-size '-5' is no size in pixels"),
+        (["in", "--stride", "900"], "would leave gaps"),
+        (["in", "--empty-tiles", "some"], "--empty-tiles 'some' is not known; write all, none or a share"),
+        (["in", "--empty-tiles", "1.5"], "give a share from 0 to 1"),
+        (["in", "--grid", "utm"], "choose native or serving"),
+        (["in", "--resolution", "-1"], "give a positive number of metres"),
+        (["in", "--context", "wind"], "wind"),
+        (["in", "--radiometry", "beta0"], "choose dn or sigma0_db"),
+        (["in", "--db-range", "0", "-30"], "is empty"),
+        (["in", "--subtract-noise"], "only from calibrated pixels"),
+        (["in", "--classes", "none.toml"], "none.toml: cannot be read as a class table"),
+        (["in", "--hard-negatives", "none.txt"], "--hard-negatives none.txt: cannot be read"),
+        (["in", "--mask-class", "whale"], "class 'whale' is not in the class table"),
+        (["in", "--workers", "0"], "give 1 or more"),
+        (["in", "--workers", "two"], "--workers"),
+        (["in", "--georeference", "one.json"], "must hold {scene_id}"),
+        (["in", "--labels", "nowhere"], "nowhere"),
+        (["in", "--colour", "red"], "No such option"),
+        ([], "Missing argument"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_status_two(scenes, arguments, message):
+    done = run("make-dataset", *arguments, "--out", "out", cwd=scenes)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr and done.stderr.count("\n") == 1 and done.stderr.startswith("ceruleanml: ")
+    assert sorted(path.name for path in scenes.iterdir()) == ["gcps", "in"]
+
+
+def test_debug_shows_the_traceback(scenes):
+    done = run("make-dataset", "nowhere", "--out", "out", "--debug", cwd=scenes)
+    assert done.returncode == 2 and "Traceback" in done.stderr and done.stderr.endswith("matches nothing\n")
+
+
+def test_version_and_help():
+    import ceruleanml
+
+    assert run("--version").stdout == f"ceruleanml {ceruleanml.__version__}\n"
+    listed = run("--help").stdout
+    places = [listed.index(verb) for verb in ("simulate-scenes", "partition", "make-dataset", "describe", "check")]
+    assert places == sorted(places)
+
+
+def test_an_unknown_verb_is_one_line():
+    done = run("make-cake")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "make-cake" in done.stderr
