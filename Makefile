@@ -1,0 +1,67 @@
+# Every target that carries a `##` comment is listed by `make help`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CERULEANML := $(BIN)/ceruleanml
+WORKERS ?= 2
+SEED ?= 0
+
+.PHONY: help
+help: ## List these targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-zA-Z_-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(VENV)/.complete ## Make .venv with the package and everything its tests and demo need
+
+$(VENV)/.complete: pyproject.toml constraints.txt
+	@echo "Making $(VENV): a few minutes and about 8 GB of disk the first time (PyTorch is most of it) …"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ceruleanml needs Python 3.11 or newer; say make PYTHON=/path/to/python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+.PHONY: system-packages
+system-packages:
+	@scripts/install_debian_packages.sh tests/debian-packages.txt
+
+.PHONY: test
+test: setup system-packages ## Run every test (makes .venv when it is missing)
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+.PHONY: lint
+lint: setup system-packages ## Check style, types and shell scripts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	shellcheck scripts/*.sh .ci/run
+
+.PHONY: format
+format: setup ## Put the code into the house's form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: bench
+bench: setup ## Measure the bars of docs/benchmarks.md, as ratios within one run
+	$(BIN)/python benchmarks/run.py
+
+.PHONY: demo
+demo: setup ## Simulated scenes -> partition -> data sets -> figures, in demo/
+	@BIN=$(BIN) WORKERS=$(WORKERS) SEED=$(SEED) scripts/demo.sh demo
+
+# make make-dataset SCENES="scenes/*.SAFE" OUT=datasets/may ARGS="--labels labels --grid serving"
+SCENES ?=
+OUT ?=
+ARGS ?=
+.PHONY: make-dataset
+make-dataset: setup ## Build one data set: SCENES=… OUT=… [ARGS=…]
+	@test -n "$(SCENES)" -a -n "$(OUT)" || { echo 'say which: make make-dataset SCENES="scenes/*.SAFE" OUT=datasets/may [ARGS="--labels labels"]' >&2; exit 2; }
+	$(CERULEANML) make-dataset $(SCENES) --out $(OUT) --workers $(WORKERS) --seed $(SEED) $(ARGS)
+
+.PHONY: clean
+clean: ## Remove the demo, caches and builds (not .venv)
+	rm -rf demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,68 @@
+"""Every bar in one table: what was measured, the bar, and whether it is met. Ratios are of one run on one machine.
+
+Usage: python benchmarks/run.py [FOLDER]      FOLDER keeps the scenes it makes (default: a temporary one)
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import make_dataset
+import reading
+import workers
+from full_product import make_full_product
+
+Row = tuple[str, str, str, bool]
+
+
+def rows(folder: Path) -> Iterator[Row]:
+    """One row a bar, as it is measured."""
+    seconds = reading.help_seconds()
+    yield "ceruleanml --help, wall", f"{seconds:.2f} s", "< 0.5 s", seconds < 0.5
+    ours, gdal = reading.tiles_a_second()
+    yield "random tiles of 512 x 512 x 3 a CPU second", f"{ours:.0f} (GDAL {gdal:.0f})", ">= 600", ours >= 600
+    one = folder / "one"
+    build, floor = make_dataset.measure(one)
+    yield (
+        "make-dataset, CPU against its floor",
+        f"{build:.2f} s / {floor:.2f} s = {build / floor:.2f} x",
+        "<= 2.2 x",
+        (build <= 2.2 * floor),
+    )
+    peak = _peak("photopea", one)
+    yield "  peak memory", f"{peak:.0f} MB", "<= 400 MB", peak <= 400
+    make_full_product(one)
+    peak = _peak("safe", one)
+    yield "  peak memory, product of 16,685 x 25,788 at 10 m", f"{peak:.0f} MB", "<= 1,024 MB", peak <= 1024
+    ratio, same = workers.measure(folder / "many")
+    yield (
+        "two workers against one, 24 scenes, wall",
+        f"{ratio:.2f} x, {'same' if same else 'OTHER'} bytes",
+        (">= 1.8 x, same"),
+        ratio >= 1.8 and same,
+    )
+
+
+def _peak(kind: str, folder: Path) -> float:
+    script = Path(__file__).with_name("make_dataset.py")
+    run = subprocess.run([sys.executable, str(script), kind, str(folder)], check=True, capture_output=True, text=True)
+    return float(run.stdout.split()[-1])
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(temporary)
+        for name in ("one", "many"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        print(f"{'what':52} {'measured':38} {'bar':16} verdict")
+        for what, measured, bar, met in rows(folder):
+            print(f"{what:52} {measured:38} {bar:16} {'met' if met else 'SHORT'}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,4 @@
+"""Evaluation: pixel, instance and area metrics, curves, confusion matrices, plots, report.
+
+Holds no selection.
+"""

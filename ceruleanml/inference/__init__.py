@@ -1,0 +1,4 @@
+"""Inference: windows over a scene, blending, post-processing, polygons.
+
+Holds no training.
+"""

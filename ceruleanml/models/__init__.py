@@ -1,0 +1,4 @@
+"""Models: U-Net, Mask R-CNN, ensembles, training, configuration, export.
+
+Holds no whole scenes.
+"""

@@ -1,0 +1,4 @@
+"""Selection: uncertainty, embeddings, diversity, strategies, oracles, rounds.
+
+Holds no web code.
+"""
