@@ -101,7 +101,9 @@ def read_json(path: Path) -> Any:
 
 
 def make_folder(path: Path) -> Path:
-    """The folder, made with its parents when missing. Raises StorageError."""
+    """The folder, made with its parents when missing. Raises StorageError, also for a bucket."""
+    if path.parts[:1] in (("gs:",), ("s3:",)):
+        raise StorageError(f"{path}: lies in a bucket, where nothing is written yet; choose a local folder")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -13,6 +13,7 @@ ceruleanml=${CERULEANML:-$(dirname "$0")/../.venv/bin/ceruleanml}
 
 status=0
 for part in train val test; do
+    [ -f "$parts/${part}_scenes.txt" ] || { echo "no $parts/${part}_scenes.txt: no $part set"; continue; }
     "$ceruleanml" make-dataset "$parts/${part}_scenes.txt" --out "$out/$part" "$@" || {
         status=$?
         [ "$status" -eq 3 ] || exit "$status" # 3: some scenes failed and were named, the rest is built

@@ -17,7 +17,8 @@ import rasterio
 from pycocotools.coco import COCO
 from scenes_made import HEIGHT_WIDTH, pixels, write_gcps, write_photopea, write_png, write_tiff
 
-from ceruleanml.datasets.build import estimate, make_dataset
+from ceruleanml.datasets.build import make_dataset
+from ceruleanml.datasets.estimate import estimate
 from ceruleanml.datasets.folder import open_dataset
 from ceruleanml.datasets.options import BuildOptions
 from ceruleanml.errors import DatasetError, StorageError, UsageError
@@ -326,9 +327,60 @@ def test_one_bad_scene_is_reported_and_the_rest_built(photopea):
 
 def test_nothing_is_left_when_no_scene_can_be_built(photopea):
     shutil.rmtree(photopea / "gcps")
-    with pytest.raises(DatasetError, match=r"no scene could be built, the first because .*a\.json: is missing"):
+    with pytest.raises(DatasetError, match=r"no scene could be built: .*a\.json: is missing.* \(and 2 more failed\)"):
         build(photopea)
     assert sorted(path.name for path in photopea.iterdir()) == ["in"]
+
+
+def test_a_mended_scene_joins_the_others(photopea):
+    background = photopea / "in" / "b" / "Background.png"
+    whole = background.read_bytes()
+    background.write_bytes(whole[:3000])
+    first = build(photopea)
+    untouched = photopea / "out" / "tiles" / "a_00000_00000.tif"
+    inode = untouched.stat().st_ino
+    again = build(photopea)
+    assert list(first.failed) == list(again.failed) == ["b"]
+    background.write_bytes(whole)
+    mended = build(photopea)
+    assert mended.failed == {} and mended.tiles > first.tiles
+    assert untouched.stat().st_ino == inode, "it was built again"
+    build(photopea, "straight")
+    assert contents(photopea / "out") == contents(photopea / "straight")
+    assert sorted(path.name for path in photopea.iterdir()) == ["gcps", "in", "out", "straight"]
+
+
+def new_label(folder):
+    write_photopea(folder / "in" / "c", pixels(3), {"red_1": (RED, slick(slice(5, 9), slice(5, 9)))})
+
+
+def changed_label(folder):
+    shutil.copy(folder / "in" / "b" / "natural_seep_1.png", folder / "in" / "a" / "coincident_vessel_1.png")
+
+
+def changed_image(folder):
+    path = write_png(folder / "in" / "a" / "Background.png", pixels(99))
+    os.utime(path, (time.time() + 1, time.time() + 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (new_label, "out: was built from other labels of c; remove it"),
+        (changed_label, "coincident_vessel_1.png; remove it"),
+        (changed_image, "Background.png; remove it"),
+    ],
+)
+def test_changed_inputs_are_noticed(photopea, change, message):
+    build(photopea)
+    change(photopea)
+    with pytest.raises(DatasetError, match=message):
+        build(photopea)
+
+
+def test_out_in_a_bucket_is_refused(photopea):
+    with pytest.raises(StorageError, match="lies in a bucket, where nothing is written yet"):
+        make_dataset([str(photopea / "in")], Path("gs://bucket/out"), options(photopea))
 
 
 def test_out_holds_something_else(photopea):

@@ -75,7 +75,7 @@ def test_projected_map_is_interpolated_below_a_thousandth_of_a_pixel():
     ("longitudes_latitudes", "message"),
     [
         (lambda row, col: (math.nan, 40), "not a number"),
-        (lambda row, col: (500_000 + col, 4_000_000 - row), "in degrees"),
+        (lambda row, col: (500_000 + col, 4_000_000 - row), "must be degrees"),
         (lambda row, col: (179.9 if col < 8 else -179.9, 10 - row), "antimeridian"),
         (lambda row, col: (10 + col, 86 - row), "pole"),
         (lambda row, col: (10 + col, 40.0), "one line"),

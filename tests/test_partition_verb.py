@@ -6,8 +6,8 @@ import rasterio
 from affine import Affine
 from PIL import Image
 
-from ceruleanml.classes import load_classes
 from ceruleanml.cli.partition import partition as partition_verb
+from ceruleanml.datasets.options import BuildOptions
 from ceruleanml.datasets.partition import read_parts
 from ceruleanml.datasets.summaries import summarise_scenes
 from ceruleanml.errors import DatasetError, UsageError
@@ -85,7 +85,9 @@ def test_a_summary_tells_where_when_and_which_slicks(tmp_path):
     mask[3:5, 6:9] = 255
     (tmp_path / "masks").mkdir()
     Image.fromarray(mask).save(tmp_path / "masks" / f"{name}.png")
-    found = summarise_scenes([str(tmp_path / f"{name}.tif")], load_classes(), tmp_path / "masks", mask_class_id=2)
+    found = summarise_scenes(
+        [str(tmp_path / f"{name}.tif")], BuildOptions(labels=str(tmp_path / "masks"), mask_class="natural_seep")
+    )
     (summary,) = found.scenes
     assert (summary.scene_id, dict(summary.class_counts)) == (name, {"natural_seep": 1})
     assert str(summary.sensing_time) == "2020-08-02 14:16:46+00:00"

@@ -18,6 +18,7 @@ from ceruleanml.errors import CeruleanError
 app = typer.Typer(
     help="From Sentinel-1 scenes and hand labels to slick models, and back to the labels that teach most.",
     no_args_is_help=True,
+    rich_markup_mode=None,
     invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,

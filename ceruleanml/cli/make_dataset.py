@@ -11,7 +11,8 @@ from ceruleanml.cli.console import SOME_FAILED, console_progress
 from ceruleanml.errors import UsageError
 
 if TYPE_CHECKING:
-    from ceruleanml.datasets.build import BuildReport, Estimate
+    from ceruleanml.datasets.build import BuildReport
+    from ceruleanml.datasets.estimate import Estimate
     from ceruleanml.datasets.options import BuildOptions
 
 
@@ -126,7 +127,7 @@ def make_dataset(
 
     A killed run continues where it stood when it is started again. Workers and scheduler change nothing in the data.
     Exit status: 0 all scenes built, 2 nothing made, 3 some scenes failed (named at the end and in dataset.json).
-    Memory: about one byte a pixel of the scene, so 0.4 GB for a full product, for each worker.
+    Memory: one byte a pixel of the scene and a row of tiles, 0.7 GB for a full product, for each worker.
     """
     from ceruleanml.classes import load_classes
     from ceruleanml.datasets.options import BuildOptions
@@ -158,7 +159,7 @@ def make_dataset(
 
 
 def _estimate(scenes: list[str], options: BuildOptions, quiet: bool) -> int:
-    from ceruleanml.datasets.build import estimate
+    from ceruleanml.datasets.estimate import estimate
 
     found = estimate(scenes, options, console_progress(quiet))
     _print_estimate(found, options)
@@ -200,9 +201,9 @@ def _lines(path: Path | None) -> list[str]:
 
 
 def _print_report(report: BuildReport) -> None:
-    for name, notes in report.notes.items():
-        for note in notes:
-            typer.echo(f"note: {name}: {note}")
+    for note, scene_ids in _by_note(report.notes).items():
+        others = f" and {len(scene_ids) - 1:,} more" if len(scene_ids) > 1 else ""
+        typer.echo(f"note: {scene_ids[0]}{others}: {note}")
     for error in report.failed.values():
         typer.echo(f"failed: {error}", err=True)
     verb = "made" if report.built_now else "is there already:"
@@ -210,6 +211,15 @@ def _print_report(report: BuildReport) -> None:
         f"{report.out} {verb} {report.tiles:,} tiles with {report.annotations:,} annotations "
         f"from {report.scenes - len(report.failed):,} of {report.scenes:,} scenes"
     )
+
+
+def _by_note(notes: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The scenes of each note: most scenes hold no slick, and a line each would hide the rest."""
+    scenes: dict[str, list[str]] = {}
+    for scene_id, lines in notes.items():
+        for line in lines:
+            scenes.setdefault(line, []).append(scene_id)
+    return scenes
 
 
 def _print_estimate(found: Estimate, options: BuildOptions) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ceruleanml.cli.console import SOME_FAILED, console_progress
+from ceruleanml.errors import SceneError
 
 if TYPE_CHECKING:
     from ceruleanml.datasets.partition import Partition
@@ -21,7 +22,7 @@ def partition(
     ],
     out: Annotated[Path, typer.Option(help="Folder for train_scenes.txt, val_scenes.txt and test_scenes.txt.")],
     labels: Annotated[
-        Path | None, typer.Option(help="Folder of labels by scene id, as make-dataset's; default: beside the scenes.")
+        str | None, typer.Option(help="Folder of labels by scene id, as make-dataset's; default: beside the scenes.")
     ] = None,
     georeference: Annotated[
         str | None, typer.Option(help="Companion file that says where a scene lies, with {scene_id} in its name.")
@@ -43,6 +44,8 @@ def partition(
     mask_class: Annotated[
         str | None, typer.Option(help="The class that plain masks show. Default: the first slick class.")
     ] = None,
+    mask_threshold: Annotated[int, typer.Option(help="Mask pixels above this value (0..254) are labelled.")] = 127,
+    polarisation: Annotated[str, typer.Option(help="Polarisation to look for in SAFE products.")] = "vv",
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     verify: Annotated[
         bool, typer.Option("--verify", help="Make no lists; refuse those in --out where two share a scene or a group.")
@@ -57,14 +60,19 @@ def partition(
     """
     from ceruleanml.classes import load_classes
     from ceruleanml.datasets import partition as parting
+    from ceruleanml.datasets.options import BuildOptions
     from ceruleanml.datasets.summaries import summarise_scenes
     from ceruleanml.scenes.reading import find_scenes
 
     shares = (train, val, test)
     parting.check_shares(shares)
-    table = load_classes(classes)
-    mask_class_id = 1 if mask_class is None else table.id_of(mask_class)
-    found = summarise_scenes(find_scenes(scenes), table, labels, georeference, mask_class_id, console_progress(quiet))
+    options = BuildOptions(
+        labels=labels, georeference=georeference, polarisation=polarisation.lower(), classes=load_classes(classes),
+        mask_class=mask_class, mask_threshold=mask_threshold,
+    )  # fmt: skip
+    found = summarise_scenes(find_scenes(scenes), options, console_progress(quiet))
+    if not found.scenes:
+        raise SceneError(f"no scene could be read: {next(iter(found.failed.values()))}")
     for error in found.failed.values():
         typer.echo(f"failed: {error}", err=True)
     if verify:

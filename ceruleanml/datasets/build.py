@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import ceruleanml
+from ceruleanml.datasets import staging
 from ceruleanml.datasets.coco import Record, assemble
-from ceruleanml.datasets.folder import FORMAT_VERSION, MANIFEST_NAME
+from ceruleanml.datasets.folder import FORMAT_VERSION, INSTANCES_NAME, MANIFEST_NAME
+from ceruleanml.datasets.labelled import label_paths
 from ceruleanml.datasets.options import BuildOptions
-from ceruleanml.datasets.unit import build_unit, label_scene, stamps, tile_grid, unit_path
-from ceruleanml.errors import CeruleanError, DatasetError, StorageError, UsageError
+from ceruleanml.datasets.unit import build_unit, stamps, unit_path
+from ceruleanml.errors import CeruleanError, DatasetError
 from ceruleanml.parallel import run_units
 from ceruleanml.progress import Progress, Silent
 from ceruleanml.scenes.reading import find_scenes, scene_id_of
-from ceruleanml.storage import make_folder, read_json, storage_error, write_json
+from ceruleanml.storage import read_json, sha256_of, write_json
 
 VERSIONED = ("numpy", "rasterio", "pycocotools", "shapely", "zstandard")
 """The libraries whose versions could change a data set's bytes."""
@@ -44,17 +42,6 @@ class BuildReport:
     built_now: bool
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """What a build would make at most: tiles and uncompressed bytes, and the labelled instances it found."""
-
-    scenes: int
-    tiles: int
-    instances: int
-    raw_bytes: int
-    failed: dict[str, str]
-
-
 def make_dataset(
     scenes: Sequence[str],
     out: Path,
@@ -66,48 +53,27 @@ def make_dataset(
     """Build the data set of the scenes in the folder `out`, which appears whole or not at all.
 
     Scenes are named as `find_scenes` takes them. A killed build goes on where it stood when it is called again with
-    the same arguments; a scene that cannot be built is reported and the others are built. The result does not depend
-    on `workers` or `scheduler`. Raises CeruleanError subclasses; DatasetError when `out` holds something else or
-    when no scene could be built.
+    the same arguments; a scene that cannot be built is reported, the others are built, and a further call tries it
+    again. The result does not depend on `workers` or `scheduler`. Raises CeruleanError subclasses; DatasetError when
+    `out` holds something else or when no scene could be built.
     """
     locations = find_scenes(scenes)
     plan = _plan(locations, options)
-    with _lock(out):
-        if _holds_something(out):
-            return _report(out, _existing(out, plan), built_now=False)
-        folder = _building_folder(out, plan)
+    with staging.lock(out):
+        before = _existing(out, plan, options)
+        if before is not None and not _failed(before):
+            return _report(out, before, built_now=False)
+        folder = staging.open_staging(out, plan)
         try:
+            if before is not None:
+                staging.take_over(out, folder, before)
             _build_units(locations, options, folder, workers, scheduler, progress or Silent())
             manifest = _assemble(locations, options, plan, folder)
         except CeruleanError:
-            _forget_if_nothing_is_built(folder)
+            staging.forget_if_nothing_is_built(folder)
             raise
-        _publish(folder, out)
+        staging.publish(folder, out)
     return _report(out, manifest, built_now=True)
-
-
-def estimate(scenes: Sequence[str], options: BuildOptions, progress: Progress | None = None) -> Estimate:
-    """What `make_dataset` would make of the scenes at most, from their headers and labels alone. Writes nothing."""
-    progress = progress or Silent()
-    locations = find_scenes(scenes)
-    tiles = instances = pixels = 0
-    failed = {}
-    progress.start("Looking at scenes", len(locations))
-    for location in locations:
-        try:
-            labelled = label_scene(location, options)
-            grid = tile_grid(labelled.grid, options)
-        except UsageError:
-            raise
-        except CeruleanError as error:
-            failed[scene_id_of(location)] = str(error)
-        else:
-            tiles += len(grid)
-            pixels += len(grid) * grid.tile_size[0] * grid.tile_size[1]
-            instances += len(labelled.instances)
-        progress.advance()
-    progress.finish()
-    return Estimate(len(locations), tiles, instances, pixels * len(options.channels), failed)
 
 
 def _plan(locations: Sequence[str], options: BuildOptions) -> Record:
@@ -134,66 +100,41 @@ def _version(name: str) -> str:
     return version(name)
 
 
-@contextmanager
-def _lock(out: Path) -> Iterator[None]:
-    """Nobody else builds this data set meanwhile. Raises StorageError where somebody does."""
-    make_folder(out.parent)
-    path = out.with_name(f".{out.name}.lock")
-    try:
-        file = path.open("w")
-    except OSError as error:
-        raise storage_error(out, error) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StorageError(
-                f"{out}: is being built by another process; wait for it or choose another --out"
-            ) from error
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+def _existing(out: Path, plan: Record, options: BuildOptions) -> Record | None:
+    """The manifest of a data set that is already what was asked for, None where nothing is there.
 
-
-def _holds_something(out: Path) -> bool:
-    return out.exists() and not (out.is_dir() and not any(out.iterdir()))
-
-
-def _existing(out: Path, plan: Record) -> Record:
-    """The manifest of a data set that is already what was asked for. Raises DatasetError where it is another."""
+    Raises DatasetError where something else is there, or where the data set was made of other arguments or files.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return None
     if not (out / MANIFEST_NAME).is_file():
         raise DatasetError(f"{out}: exists and is no data set; choose another --out")
     manifest: Record = read_json(out / MANIFEST_NAME)
     changed = [key for key in ("arguments", "classes", "format_version") if manifest.get(key) != plan[key]]
-    changed += [
-        path
-        for scene in manifest.get("scenes", {}).values()
-        for path in scene.get("inputs", {})
-        if Path(path).is_file() and Path(path).stat().st_mtime > (out / MANIFEST_NAME).stat().st_mtime
-    ][:1]
+    made_at = (out / MANIFEST_NAME).stat().st_mtime
+    for scene_id, scene in manifest.get("scenes", {}).items() if not changed else ():
+        if scene["state"] == "built":
+            changed += _changed_inputs(scene_id, scene, made_at, options)
     if changed:
         raise DatasetError(f"{out}: was built from other {changed[0]}; remove it or choose another --out")
     return manifest
 
 
-def _building_folder(out: Path, plan: Record) -> Path:
-    """The hidden folder beside `out` in which it is built: new, or what a killed build of the same plan left."""
-    folder = out.with_name(f".{out.name}.building")
-    if folder.exists():
-        left = read_json(folder / "plan.json") if (folder / "plan.json").is_file() else None
-        if left is not None and left != plan:
-            raise DatasetError(f"{folder}: holds an unfinished build with other arguments; finish that or remove it")
-    for name in ("units", "tiles", "scenes"):
-        make_folder(folder / name)
-    write_json(folder / "plan.json", plan)
-    return folder
+def _changed_inputs(scene_id: str, scene: Record, made_at: float, options: BuildOptions) -> list[str]:
+    """What a scene was not built from: labels are compared by name and content, imagery by the time of its change."""
+    if label_paths(scene["source"], scene_id, options) != scene["labels"]:
+        return [f"labels of {scene_id}"]
+    for path, digest in scene["inputs"].items():
+        file = Path(path)
+        if file.is_file() and (
+            sha256_of(file) != digest if path in scene["labels"] else file.stat().st_mtime > made_at
+        ):
+            return [path]
+    return []
 
 
-def _forget_if_nothing_is_built(folder: Path) -> None:
-    units = folder / "units"
-    if not any(read_json(path)["scene"]["state"] == "built" for path in units.glob("*.json")):
-        shutil.rmtree(folder, ignore_errors=True)
+def _failed(manifest: Record) -> bool:
+    return any(scene["state"] == "failed" for scene in manifest["scenes"].values())
 
 
 def _build_units(
@@ -204,7 +145,7 @@ def _build_units(
     scheduler: str | None,
     progress: Progress,
 ) -> None:
-    waiting = [location for location in locations if not _is_done(location, folder)]
+    waiting = [location for location in locations if not _is_done(location, options, folder)]
     progress.start("Building scenes", len(locations))
     progress.advance(len(locations) - len(waiting))
     unit = partial(build_unit, options=options, folder=folder.absolute())
@@ -217,13 +158,17 @@ def _build_units(
         progress.finish()
 
 
-def _is_done(location: str, folder: Path) -> bool:
+def _is_done(location: str, options: BuildOptions, folder: Path) -> bool:
     """Whether an earlier run built the scene from the same files. Failed scenes are tried again."""
-    path = unit_path(folder, scene_id_of(location))
+    scene_id = scene_id_of(location)
+    path = unit_path(folder, scene_id)
     if not path.is_file():
         return False
     record = read_json(path)
-    return bool(record["scene"]["state"] == "built" and record["stamps"] == stamps(list(record["stamps"])))
+    if record["scene"]["state"] == "failed":
+        return False
+    same_files = record["stamps"] == stamps(list(record["stamps"]))
+    return bool(same_files and record["scene"]["labels"] == label_paths(location, scene_id, options))
 
 
 def _assemble(locations: Sequence[str], options: BuildOptions, plan: Record, folder: Path) -> Record:
@@ -231,12 +176,13 @@ def _assemble(locations: Sequence[str], options: BuildOptions, plan: Record, fol
     scenes = {unit["scene_id"]: unit["scene"] for unit in units}
     failed = [scene["error"] for scene in scenes.values() if scene["state"] == "failed"]
     if len(failed) == len(scenes):
-        raise DatasetError(f"no scene could be built, the first because {failed[0]}")
+        others = f" (and {len(failed) - 1} more failed)" if len(failed) > 1 else ""
+        raise DatasetError(f"no scene could be built: {failed[0]}{others}")
     manifest = {**plan, "scenes": scenes, "label_snapshot": _label_snapshot(scenes)}
     info = {"description": "ceruleanml data set", "version": ceruleanml.__version__}
-    write_json(folder / "instances.json", assemble(units, options.classes, info), indent=None)
+    write_json(folder / INSTANCES_NAME, assemble(units, options.classes, info), indent=None)
     write_json(folder / MANIFEST_NAME, manifest)
-    _tidy(folder, {image["file_name"] for unit in units for image in unit["images"]}, options.keep_scenes)
+    staging.tidy(folder, {image["file_name"] for unit in units for image in unit["images"]}, options.keep_scenes)
     return manifest
 
 
@@ -248,25 +194,6 @@ def _label_snapshot(scenes: Record) -> str:
         for path in scene.get("labels", [])
     ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _tidy(folder: Path, wanted: set[str], keeps_scenes: bool) -> None:
-    """Remove what only the build needed, and files that a killed run left of tiles that are no longer wanted."""
-    shutil.rmtree(folder / "units")
-    (folder / "plan.json").unlink()
-    for name in ("tiles", "scenes"):
-        for path in (folder / name).iterdir():
-            if f"{name}/{path.name}" not in wanted and not (name == "scenes" and keeps_scenes and path.name[0] != "."):
-                path.unlink()
-        if not any((folder / name).iterdir()):
-            (folder / name).rmdir()
-
-
-def _publish(folder: Path, out: Path) -> None:
-    try:
-        os.replace(folder, out)
-    except OSError as error:
-        raise storage_error(out, error) from error
 
 
 def _report(out: Path, manifest: dict[str, Any], built_now: bool) -> BuildReport:

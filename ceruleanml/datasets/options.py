@@ -62,6 +62,11 @@ class BuildOptions:
             self.classes.id_of(self.mask_class)
 
     @property
+    def labels_folder(self) -> Path | None:
+        """The folder of labels, or None for labels beside the scenes."""
+        return Path(self.labels) if self.labels else None
+
+    @property
     def mask_class_id(self) -> int:
         """The id of the class that plain masks show: the asked one, else the first slick class."""
         return self.classes.id_of(self.mask_class) if self.mask_class else 1

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from ceruleanml.classes import ClassTable
 from ceruleanml.datasets.grouping import SceneSummary
+from ceruleanml.datasets.options import BuildOptions
 from ceruleanml.errors import CeruleanError
 from ceruleanml.labels.finding import labels_of
 from ceruleanml.progress import Progress, Silent
@@ -31,13 +30,10 @@ class Summaries:
 
 def summarise_scenes(
     locations: Sequence[str],
-    classes: ClassTable,
-    labels: Path | None = None,
-    georeference: str | None = None,
-    mask_class_id: int = 1,
+    options: BuildOptions,
     progress: Progress | None = None,
 ) -> Summaries:
-    """Where, when and with which slicks the scenes at these locations are; the arguments are those of make-dataset.
+    """Where, when and with which slicks the scenes at these locations are; the options are those of make-dataset.
 
     A scene that cannot be read is left out and stands in `failed`.
     """
@@ -47,7 +43,7 @@ def summarise_scenes(
     try:
         for location in locations:
             try:
-                summary = summarise(location, classes, labels, georeference, mask_class_id)
+                summary = summarise(location, options)
             except CeruleanError as error:
                 failed[scene_id_of(location)] = str(error)
             else:
@@ -59,14 +55,15 @@ def summarise_scenes(
     return Summaries(tuple(scenes), placed, failed)
 
 
-def summarise(
-    location: str, classes: ClassTable, labels: Path | None, georeference: str | None, mask_class_id: int = 1
-) -> SceneSummary:
+def summarise(location: str, options: BuildOptions) -> SceneSummary:
     """Where, when and with which slicks one scene is. Raises SceneError, GeoreferenceError, LabelError."""
     with gdal_environment():
-        scene = open_scene(location, georeference=georeference)
-        found = labels_of(scene.scene_id, location, labels, scene.height_width, classes, mask_class_id)
-    counts = Counter(classes[instance.class_id].name for instance in found.instances)
+        scene = open_scene(location, options.polarisation, georeference=options.georeference)
+        found = labels_of(
+            scene.scene_id, location, options.labels_folder, scene.height_width,
+            options.classes, options.mask_class_id, options.mask_threshold,
+        )  # fmt: skip
+    counts = Counter(options.classes[instance.class_id].name for instance in found.instances)
     outline = None
     if scene.georeference is not None:
         points = footprint(scene.georeference, scene.height_width, OUTLINE_POINTS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,32 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceruleanml.datasets.coco import Record, annotation
+from ceruleanml.datasets.labelled import LabelledScene, label_scene
 from ceruleanml.datasets.options import BuildOptions
 from ceruleanml.datasets.tile_io import encode_tile
 from ceruleanml.datasets.tiling import TileGrid
 from ceruleanml.errors import CeruleanError, StorageError, UsageError
-from ceruleanml.labels.burn import burn
-from ceruleanml.labels.finding import labels_of
 from ceruleanml.labels.instances import GridInstance
-from ceruleanml.scenes.context import open_context
-from ceruleanml.scenes.grid import Grid, Window, footprint, make_grid
+from ceruleanml.scenes.grid import Grid, Window, footprint
 from ceruleanml.scenes.prepared import PreparedScene, write_cog
-from ceruleanml.scenes.reading import need_georeference, open_scene, scene_id_of
-from ceruleanml.scenes.scene import Scene
+from ceruleanml.scenes.reading import scene_id_of
 from ceruleanml.seeds import generator
 from ceruleanml.storage import gdal_environment, sha256_of, storage_error, write_json
-
-
-@dataclass(frozen=True)
-class LabelledScene:
-    """A scene, its grid and what is labelled on it; `inputs` are the files all this came from."""
-
-    scene: Scene
-    grid: Grid
-    instances: tuple[GridInstance, ...]
-    inputs: tuple[str, ...]
-    notes: tuple[str, ...]
-    label_inputs: tuple[str, ...]
 
 
 def build_unit(location: str, options: BuildOptions, folder: Path) -> Record:
@@ -69,26 +53,6 @@ def stamps(paths: Sequence[str]) -> dict[str, list[int]]:
     return {name: [p.stat().st_size, p.stat().st_mtime_ns] for name, p in found.items() if p.is_file()}
 
 
-def label_scene(location: str, options: BuildOptions) -> LabelledScene:
-    """The scene at a location, opened, laid on its grid and labelled; no imagery is read yet."""
-    scene = open_scene(location, options.polarisation, options.radiometry, options.georeference)
-    if options.grid is not None or options.resolution_m is not None:
-        need_georeference(scene)
-    grid = make_grid(scene, options.grid or "native", options.resolution_m)
-    labels = labels_of(
-        scene.scene_id, location, Path(options.labels) if options.labels else None, scene.height_width,
-        options.classes, options.mask_class_id, options.mask_threshold,
-    )  # fmt: skip
-    burnt = [burn(instance, grid, scene.georeference) for instance in labels.instances]
-    lost = [
-        f"{instance.slick_id}: outside the scene" for instance, b in zip(labels.instances, burnt, strict=True) if not b
-    ]
-    return LabelledScene(
-        scene, grid, tuple(b for b in burnt if b), (*scene.inputs, *labels.inputs), (*labels.notes, *lost),
-        tuple(labels.inputs),
-    )  # fmt: skip
-
-
 def tile_grid(grid: Grid, options: BuildOptions) -> TileGrid:
     """The tile grid of a scene's grid; one tile as large as the grid for whole scenes."""
     tile_size = options.tile_size or grid.height_width
@@ -97,33 +61,31 @@ def tile_grid(grid: Grid, options: BuildOptions) -> TileGrid:
 
 def _build(location: str, options: BuildOptions, folder: Path) -> Record:
     labelled = label_scene(location, options)
-    scene, grid = labelled.scene, labelled.grid
-    context = [open_context(spec, grid, scene.scene_id) for spec in options.context]
-    prepared = PreparedScene(scene, grid, context)
+    prepared = PreparedScene(labelled.scene, labelled.grid, labelled.context)
     images = []
     if options.tile_size is None or options.keep_scenes:
         valid = _write_scene(prepared, folder)
         images = [_whole(labelled, valid)]
     if options.tile_size is not None:
         images = list(_tiles(prepared, labelled, options, folder))
-    inputs = [*labelled.inputs, *(path for channel in context for path in channel.inputs)]
     return {
-        "scene_id": scene.scene_id,
-        "scene": _scene_record(location, labelled, images, inputs),
+        "scene_id": labelled.scene.scene_id,
+        "scene": _scene_record(labelled, images),
         "images": images,
-        "stamps": stamps(inputs),
+        "stamps": stamps(labelled.inputs),
     }
 
 
-def _scene_record(location: str, labelled: LabelledScene, images: list[Record], inputs: list[str]) -> Record:
+def _scene_record(labelled: LabelledScene, images: list[Record]) -> Record:
     scene, grid = labelled.scene, labelled.grid
     outline = None if scene.georeference is None else footprint(scene.georeference, scene.height_width, points=9)
     return {
         "state": "built",
-        "source": location,
+        "source": labelled.location,
         "sensing_time": scene.sensing_time.isoformat() if scene.sensing_time else None,
-        "inputs": {path: sha256_of(Path(path)) if Path(path).is_file() else None for path in sorted(set(inputs))},
+        "inputs": {path: _sha256(path) for path in sorted(set(labelled.inputs))},
         "labels": sorted(labelled.label_inputs),
+        "nodata": scene.nodata,
         "grid": {
             "name": grid.name, "transform": list(grid.transform)[:6], "crs": grid.crs,
             "height_width": list(grid.height_width),
@@ -134,6 +96,11 @@ def _scene_record(location: str, labelled: LabelledScene, images: list[Record], 
         "annotations": sum(len(image["annotations"]) for image in images),
         "notes": list(labelled.notes),
     }  # fmt: skip
+
+
+def _sha256(path: str) -> str | None:
+    """None for what lies in a bucket, which is not fetched again for this."""
+    return sha256_of(Path(path)) if Path(path).is_file() else None
 
 
 def _write_scene(prepared: PreparedScene, folder: Path) -> float:
@@ -238,6 +205,6 @@ def _image_record(
         "transform": list(labelled.grid.window_transform(window))[:6],
         "crs": labelled.grid.crs,
         "valid_fraction": valid,
-        "big_image_original_fname": Path(labelled.scene.source).name,
+        "big_image_original_fname": Path(labelled.location).name,
         "annotations": pieces,
     }

@@ -39,12 +39,9 @@ def labels_of(
     the layers in a Photopea folder, or `<scene_id>.geojson` beside the scene. Raises LabelError where two of these
     are there at once, or one cannot be read.
     """
-    found = _beside(scene_id, location) if labels_dir is None else _within(labels_dir, scene_id, location)
-    if len(found) > 1:
-        raise LabelError(f"{found[0]} and {found[1]}: both label scene {scene_id}; keep one")
-    if not found:
+    source = _source(scene_id, location, labels_dir)
+    if source is None:
         return Labels((), (), (NO_LABELS,))
-    source = found[0]
     if source.is_dir():
         return _from_layers(source, height_width, classes, scene_id)
     if source.suffix.lower() in GEOJSON_SUFFIXES:
@@ -52,6 +49,21 @@ def labels_of(
     mask = read_mask(source, height_width, mask_class, mask_threshold, scene_id)
     notes = () if mask else (f"{source}: holds no pixel above {mask_threshold}",)
     return Labels((mask,) if mask else (), (str(source),), notes)
+
+
+def label_files(scene_id: str, location: str, labels_dir: Path | None) -> list[str]:
+    """The files that `labels_of` would read for a scene, none of which is opened. Raises LabelError as it does."""
+    source = _source(scene_id, location, labels_dir)
+    if source is None:
+        return []
+    return [str(path) for path in find_layers(source)] if source.is_dir() else [str(source)]
+
+
+def _source(scene_id: str, location: str, labels_dir: Path | None) -> Path | None:
+    found = _beside(scene_id, location) if labels_dir is None else _within(labels_dir, scene_id, location)
+    if len(found) > 1:
+        raise LabelError(f"{found[0]} and {found[1]}: both label scene {scene_id}; keep one")
+    return found[0] if found else None
 
 
 def _within(labels_dir: Path, scene_id: str, location: str) -> list[Path]:

@@ -62,6 +62,11 @@ class ContextSpec:
     source: str | None = None
     bounds: Box | None = None
 
+    def __str__(self) -> str:
+        """The form that `parse_context` takes."""
+        place = "" if self.bounds is None else "@" + ",".join(f"{edge:.15g}" for edge in self.bounds)
+        return self.name if self.source is None else f"{self.name}={self.source}{place}"
+
 
 @dataclass(frozen=True)
 class Constant:

@@ -139,7 +139,9 @@ def check_lon_lat(lon_lat: Floats) -> None:
         raise GeoreferenceError("a coordinate is not a number; longitudes and latitudes must be finite")
     longitudes, latitudes = lon_lat[:, 0], lon_lat[:, 1]
     if np.abs(longitudes).max() > 180 or np.abs(latitudes).max() > 90:
-        raise GeoreferenceError("coordinates leave -180..180, -90..90; they must be longitude and latitude in degrees")
+        raise GeoreferenceError(
+            "coordinates leave -180..180, -90..90; they must be degrees on one side of the antimeridian"
+        )
     if np.ptp(longitudes) > 180:
         raise GeoreferenceError(
             "the scene crosses the antimeridian, which no longitude-latitude grid can hold; cut it there"

@@ -38,7 +38,7 @@ def load_georeference(location: str, height_width: HeightWidth) -> Georeference:
         row_factor, col_factor = _factor(height_width[0], frame[0]), _factor(height_width[1], frame[1])
         if not 0.95 < row_factor / col_factor < 1.05:
             raise GeoreferenceError(
-                f"is for an image of {frame[0]} x {frame[1]} pixels, of another shape than {height_width[0]} x "
+                f"is for an image of {frame[0]:g} x {frame[1]:g} pixels, of another shape than {height_width[0]} x "
                 f"{height_width[1]}"
             )
     except CeruleanError as error:

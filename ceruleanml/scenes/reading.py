@@ -24,8 +24,8 @@ def open_scene(
 ) -> Scene:
     """The scene at a location (local path, gs:// or s3://).
 
-    `georeference` is a pattern with `{scene_id}` that names a companion file; it is not needed for products and
-    georeferenced rasters, whose own it would replace. Raises SceneError, GeoreferenceError.
+    `georeference` is a pattern with `{scene_id}` that names a companion file; it takes the place of a raster's own
+    georeference, and is not looked at for SAFE products. Raises SceneError, GeoreferenceError.
     """
     radiometry = radiometry or Radiometry()
     if is_safe(location):

@@ -1,0 +1,69 @@
+"""A scene with its grid, its context and what is labelled on it, before any imagery is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ceruleanml.datasets.options import BuildOptions
+from ceruleanml.errors import GeoreferenceError
+from ceruleanml.labels.burn import burn
+from ceruleanml.labels.finding import label_files, labels_of
+from ceruleanml.labels.instances import GridInstance
+from ceruleanml.scenes.context import ContextChannel, open_context
+from ceruleanml.scenes.grid import Grid, make_grid
+from ceruleanml.scenes.reading import need_georeference, open_scene
+from ceruleanml.scenes.scene import Scene
+
+NO_GEOREFERENCE = "no georeference: its tiles are cut in the image's own pixels"
+
+
+@dataclass(frozen=True)
+class LabelledScene:
+    """A scene, its grid, the context channels on it and its instances; `inputs` are the files all this came from.
+
+    `location` is where the user said it is, `label_inputs` the label files among the inputs.
+    """
+
+    location: str
+    scene: Scene
+    grid: Grid
+    context: tuple[ContextChannel, ...]
+    instances: tuple[GridInstance, ...]
+    label_inputs: tuple[str, ...]
+    inputs: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def label_scene(location: str, options: BuildOptions) -> LabelledScene:
+    """The scene at a location, opened, laid on its grid and labelled. Raises CeruleanError subclasses."""
+    scene = open_scene(location, options.polarisation, options.radiometry, options.georeference)
+    if options.grid is not None or options.resolution_m is not None:
+        need_georeference(scene)
+    try:
+        grid = make_grid(scene, options.grid or "native", options.resolution_m)
+    except GeoreferenceError as error:
+        raise GeoreferenceError(f"{location}: {error}") from error
+    labels = labels_of(
+        scene.scene_id, location, options.labels_folder, scene.height_width,
+        options.classes, options.mask_class_id, options.mask_threshold,
+    )  # fmt: skip
+    burnt = [(instance.slick_id, burn(instance, grid, scene.georeference)) for instance in labels.instances]
+    context = tuple(open_context(spec, grid, scene.scene_id) for spec in options.context)
+    notes = [*labels.notes, *(f"{slick_id}: lies outside the scene" for slick_id, found in burnt if found is None)]
+    if scene.georeference is None:
+        notes.append(NO_GEOREFERENCE)
+    return LabelledScene(
+        location=location,
+        scene=scene,
+        grid=grid,
+        context=context,
+        instances=tuple(found for _, found in burnt if found is not None),
+        label_inputs=labels.inputs,
+        inputs=(*scene.inputs, *labels.inputs, *(path for channel in context for path in channel.inputs)),
+        notes=tuple(notes),
+    )
+
+
+def label_paths(location: str, scene_id: str, options: BuildOptions) -> list[str]:
+    """The files that label the scene now, sorted; none is opened."""
+    return sorted(label_files(scene_id, location, options.labels_folder))
