@@ -14,7 +14,7 @@ step "Simulating twelve scenes, a third of them without a slick"
 "$ceruleanml" simulate-scenes "$out/raw" --scenes 12 --seed "$seed"
 
 step "Parting them into training, validation and test by scene"
-"$ceruleanml" partition "$out/raw/scenes" --georeference "$out/raw/georeference/{scene_id}.json" --out "$out/parts" --seed "$seed"
+"$ceruleanml" partition "$out/raw/scenes" --georeference "$out/raw/georeference/{scene_id}.json" --out "$out/parts" --train 0.6 --val 0.2 --test 0.2 --seed "$seed"
 
 for part in train val test; do
     step "Building the $part set"

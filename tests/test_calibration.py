@@ -10,7 +10,7 @@ from safe_product import calibration_xml, noise_xml
 from scipy.interpolate import RegularGridInterpolator
 
 from ceruleanml.errors import SceneError
-from ceruleanml.scenes.calibration import dn_bytes, parse_calibration, parse_noise, sigma0_db_bytes
+from ceruleanml.scenes.calibration import db_bytes, dn_bytes, parse_calibration, parse_noise, sigma0
 
 REAL = "S1A_IW_GRDH_1SDV_20210119T031653_20210119T031718_036201_043ED0_8255"
 WIDTH, HEIGHT = 25931, 16854
@@ -145,6 +145,10 @@ def test_sigma0_truth_table(dn, a, noise, expected):
     pixels = sigma0_db_bytes(np.full((1, 1), dn, np.uint16), lut, noises, (-40.0, 0.0))
     assert pixels.dtype == np.uint8
     assert pixels.item() == expected
+
+
+def sigma0_db_bytes(dn, lut, noise, db_range):
+    return db_bytes(sigma0(dn, lut, noise), dn > 0, db_range)
 
 
 def test_sigma0_is_dn_squared_over_a_squared_within_half_a_step():

@@ -15,7 +15,7 @@ SIDE = 0.3515625  # degrees: a tile of WorldCRS84Quad at zoom 9
 
 
 class Zeros:
-    def rows(self, start, stop):
+    def rows(self, start, stop, factor=1):
         return np.zeros((stop - start, 50), np.uint8)
 
 

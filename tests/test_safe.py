@@ -320,3 +320,19 @@ def test_a_full_product_is_read_in_bounded_memory(shared_data):
     total, peak_mib = map(int, done.stdout.split())
     assert total == 16685 * 25788  # all ones
     assert peak_mib < 200
+
+
+@pytest.mark.parametrize("radiometry", [Radiometry(), Radiometry("sigma0_db", (-60.0, 40.0))])
+def test_blocks_are_averaged_before_they_become_bytes(tmp_path, radiometry):
+    """Amplitude for dn; for sigma0_db power, so the mean of the four pixels' powers tells the value."""
+    dn = np.full((4, 6), 100, np.uint16)
+    dn[0, 0], dn[2:, 2:4] = 500, 0
+    scene = open_safe(str(make_safe(tmp_path, dn=dn)), "vv", radiometry)
+    means, fine = scene.reader.rows(0, 4, 2), scene.reader.rows(0, 4)
+    assert means.shape == (2, 3) and means[1, 1] == 0
+    if radiometry.name == "dn":
+        assert means.tolist() == [[200, 100, 100], [100, 0, 100]]
+    else:
+        powers = 10 ** ((-60 + (fine[:2, :2] - 1.0) * 100 / 254) / 10)
+        expected = 1 + (10 * np.log10(powers.mean()) + 60) * 254 / 100
+        assert abs(int(means[0, 0]) - expected) <= 1

@@ -8,7 +8,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
-from ceruleanml.scenes.georeference import AffineGeoreference, GroundControlPoints
+from ceruleanml.scenes.georeference import GroundControlPoints
 from ceruleanml.scenes.grid import Grid, Window, make_grid
 from ceruleanml.scenes.raster import open_raster
 from ceruleanml.scenes.warp import block_factor, framed_pixels, warp
@@ -98,35 +98,39 @@ def test_crop_warps_like_the_whole(gcp_tiff):
     np.testing.assert_array_equal(crop, whole)
 
 
-class Rows:
-    def __init__(self, pixels):
-        self.pixels = pixels
+@pytest.fixture
+def scene_of(tmp_path):
+    def make(pixels, step=0.001):
+        profile = {"driver": "GTiff", "height": pixels.shape[0], "width": pixels.shape[1], "count": 1}
+        transform = Affine(step, 0, 10, 0, -step, 1)
+        with rasterio.open(
+            tmp_path / "s.tif", "w", dtype=pixels.dtype, crs="EPSG:4326", transform=transform, nodata=0, **profile
+        ) as file:
+            file.write(pixels, 1)
+        return open_raster(str(tmp_path / "s.tif"), "s")
 
-    def rows(self, start, stop):
-        return self.pixels[start:stop]
+    return make
 
 
-def scene_of(pixels, nodata=0, step=0.001):
-    from ceruleanml.scenes.scene import Radiometry, Scene
-
-    georeference = AffineGeoreference(Affine(step, 0, 10, 0, -step, 1), "EPSG:4326")
-    return Scene("s", "s.tif", pixels.shape, georeference, nodata, "vv", Radiometry(), Rows(pixels), ())
-
-
-def test_coarser_grids_average_whole_blocks():
+def test_coarser_grids_average_whole_blocks(scene_of):
     pixels = np.array([[1, 3, 9, 9, 7], [5, 7, 0, 0, 7], [2, 2, 0, 4, 7], [2, 3, 0, 0, 7]], dtype=np.uint8)
     expected = [[4, 9], [2, 0]]  # (1+3+5+7)/4; two of four pixels: 9; 9/4 rounds to 2; one of four: nodata
     np.testing.assert_array_equal(framed_pixels(scene_of(pixels), 2)[1:-1, 1:-1], expected)
-    np.testing.assert_array_equal(framed_pixels(scene_of(pixels, nodata=None), 2)[1:-1, 1:-1], [[4, 5], [2, 1]])
+
+
+def test_averages_are_taken_before_values_are_clipped(scene_of):
+    """A ship of 1,000 in a sea of 40 is 280 over four pixels, so 255; clipped first it would be 94."""
+    pixels = np.array([[1000, 40, 40, 40], [40, 40, 40, 43]], dtype=np.uint16)
+    np.testing.assert_array_equal(framed_pixels(scene_of(pixels), 2)[1:-1, 1:-1], [[255, 41]])
 
 
 @pytest.mark.parametrize(("resolution", "factor"), [(None, 1), (111, 1), (150, 1), (220, 2), (340, 3)])
-def test_block_factor(resolution, factor):
+def test_block_factor(scene_of, resolution, factor):
     scene = scene_of(np.ones((50, 50), np.uint8))
     assert block_factor(scene, make_grid(scene, "native", resolution)) == factor
 
 
-def test_averaging_lowers_speckle_as_overviews_do():
+def test_averaging_lowers_speckle_as_overviews_do(scene_of):
     speckle = np.random.default_rng(0).gamma(4.24, 60 / 4.24, (400, 400)).clip(1, 255).astype(np.uint8)
     mean = framed_pixels(scene_of(speckle), 4)[1:-1, 1:-1]
     assert mean.std() / mean.mean() < 0.3 * speckle.std() / speckle.mean()

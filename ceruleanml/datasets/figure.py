@@ -59,6 +59,8 @@ def _title(dataset: Dataset, statistics: DatasetStatistics) -> str:
 
 
 def _draw_classes(axes: Axes, dataset: Dataset, statistics: DatasetStatistics) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     rows = list(dataset.classes)[1:]
     counts = [row.slicks for row in statistics.classes]
     bars = axes.barh(
@@ -67,6 +69,7 @@ def _draw_classes(axes: Axes, dataset: Dataset, statistics: DatasetStatistics) -
     axes.bar_label(bars, [f"{count:,}" for count in counts], padding=4, color=INK)
     axes.invert_yaxis()
     axes.set_xlim(0, max([*counts, 1]) * 1.15)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _plain(axes, "Slicks by class", "slicks")
 
 
@@ -139,16 +142,20 @@ def _padded(pixels: NDArray[np.uint8]) -> tuple[float, float, float, float]:
 
 
 def _examples(dataset: Dataset, seed: int) -> list[TileRecord]:
-    """Tiles to show: round the classes, drawing one that is not shown yet, then one or more without a slick."""
+    """Tiles to show: round the classes, the one with most of a class that is not shown yet, then some without slick."""
     order = generator(seed, "figure").permutation(len(dataset.tiles))
     shuffled = [dataset.tiles[int(number)] for number in order]
     empty = [tile for tile in shuffled if not dataset.annotations[tile.tile_id]]
     empty.sort(key=lambda tile: -(tile.valid_fraction or 0))
     chosen: dict[str, TileRecord] = {}
-    showing = [
-        [tile for tile in shuffled if any(piece.class_id == number for piece in dataset.annotations[tile.tile_id])]
-        for number in range(1, len(dataset.classes))
-    ]
+
+    def area_of(class_id: int, tile: TileRecord) -> int:
+        return sum(piece.area for piece in dataset.annotations[tile.tile_id] if piece.class_id == class_id)
+
+    showing = []
+    for class_id in range(1, len(dataset.classes)):
+        tiles = [tile for tile in shuffled if area_of(class_id, tile)]
+        showing.append(sorted(tiles, key=lambda tile, number=class_id: -area_of(number, tile)))  # type: ignore[misc]
     for tile in (tile for turn in zip_longest(*showing) for tile in turn if tile is not None):
         if len(chosen) < EXAMPLES - len(empty[:1]):
             chosen.setdefault(tile.tile_id, tile)

@@ -123,33 +123,36 @@ def parse_noise(content: bytes, name: str) -> Noise:
     return Noise(along_range, tuple(_azimuth_block(block, name) for block in blocks))
 
 
-def dn_bytes(dn: NDArray[np.unsignedinteger]) -> Bytes:
+def dn_bytes(dn: NDArray[np.unsignedinteger] | Floats) -> Bytes:
     """Amplitude digital numbers clipped to 0..255."""
     pixels: Bytes = np.minimum(dn, 255).astype(np.uint8)
     return pixels
 
 
-def sigma0_db_bytes(
-    dn: NDArray[np.unsignedinteger], lut: Floats, noise: Floats | None, db_range: tuple[float, float]
-) -> Bytes:
-    """Sigma nought in decibels, `db_range` laid on 1..255 and clipped there: uint8 of dn's form.
-
-    `lut` is A and `noise` (or None) DN^2, both of dn's form. DN 0 is nodata and stays 0; where the noise is as
-    strong as the signal the value is 1.
-    """
+def sigma0(dn: NDArray[np.unsignedinteger], lut: Floats, noise: Floats | None) -> Floats:
+    """Sigma nought (DN^2 - noise) / A^2 as power, at least 0; `lut` is A and `noise` (or None) DN^2, of dn's form."""
     power = dn.astype(np.float64)
     power *= power
     if noise is not None:
         power -= noise
         np.maximum(power, 0, out=power)
+    power /= lut
+    power /= lut
+    return power
+
+
+def db_bytes(power: Floats, valid: NDArray[np.bool_], db_range: tuple[float, float]) -> Bytes:
+    """Power in decibels, `db_range` laid on 1..255 and clipped there: uint8 of its form. Overwrites `power`.
+
+    What is not valid becomes 0, the nodata value; a valid power of 0 becomes 1.
+    """
     with np.errstate(divide="ignore"):
         db = np.log10(power, out=power)
-        db -= 2 * np.log10(lut)
     low, high = db_range
     db *= 10 * 254 / (high - low)
     db += 1 - low * 254 / (high - low)
     np.clip(np.rint(db, out=db), 1, 255, out=db)
-    db[dn == 0] = 0
+    db[~valid] = 0
     return db.astype(np.uint8)
 
 

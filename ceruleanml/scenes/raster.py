@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceruleanml.errors import GeoreferenceError, SceneError
+from ceruleanml.scenes.blocks import block_means
 from ceruleanml.scenes.georeference import AffineGeoreference, Georeference, GroundControlPoints
 from ceruleanml.scenes.intact import check_intact
 from ceruleanml.scenes.scene import NODATA, Radiometry, Scene
@@ -29,8 +30,8 @@ class RasterReader:
         self._lut: NDArray[np.uint8] | None = None
         self._nodata: float | None = None
 
-    def rows(self, start: int, stop: int) -> NDArray[np.uint8]:
-        """Rows start..stop (exclusive) as uint8 (rows, columns)."""
+    def rows(self, start: int, stop: int, factor: int = 1) -> NDArray[np.uint8]:
+        """Rows start..stop (exclusive) as uint8 (rows, columns), averaged in blocks with a factor above 1."""
         from rasterio.errors import RasterioIOError
 
         if self._dataset is None:
@@ -43,19 +44,25 @@ class RasterReader:
                 pixels = self._dataset.read(1, window=window)
         except RasterioIOError as error:
             raise SceneError(f"{self._location}: is truncated or damaged near row {start}; fetch it again") from error
-        return self._to_bytes(pixels)
+        pixels = self._amplitudes(pixels)
+        if factor > 1:
+            means, _ = block_means(pixels, pixels > NODATA, factor)
+            pixels = np.floor(means + 0.5)
+        return _clipped(pixels)
 
-    def _to_bytes(self, pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    def _amplitudes(self, pixels: NDArray[Any]) -> NDArray[Any]:
         if self._lut is not None:
             return np.asarray(self._lut[pixels])
         if self._nodata not in (None, NODATA):
-            pixels = np.where(pixels == self._nodata, NODATA, pixels)
-        if pixels.dtype == np.uint8:
-            return pixels
-        return np.asarray(np.clip(pixels, 0, 255), dtype=np.uint8)
+            return np.where(pixels == self._nodata, NODATA, pixels)
+        return pixels
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_location": self._location, "_dataset": None, "_lut": None, "_nodata": None}
+
+
+def _clipped(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    return pixels if pixels.dtype == np.uint8 else np.asarray(np.clip(pixels, 0, 255), dtype=np.uint8)
 
 
 def open_raster(location: str, scene_id: str, georeference: Georeference | None = None, band: str = "vv") -> Scene:

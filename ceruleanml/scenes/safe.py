@@ -14,15 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceruleanml.errors import GeoreferenceError, SceneError, UsageError
+from ceruleanml.scenes.blocks import block_means
 from ceruleanml.scenes.calibration import (
     LineVectors,
     Noise,
     NoiseTable,
     Table,
+    db_bytes,
     dn_bytes,
     parse_calibration,
     parse_noise,
-    sigma0_db_bytes,
+    sigma0,
 )
 from ceruleanml.scenes.georeference import GroundControlPoints
 from ceruleanml.scenes.product_files import POLARISATIONS, ProductFiles, find_files
@@ -93,16 +95,20 @@ class SafeReader:
                 f"{height_width[0]} x {height_width[1]}; fetch the product again"
             )
 
-    def rows(self, start: int, stop: int) -> NDArray[np.uint8]:
-        """Rows start..stop (exclusive) as uint8 (rows, columns). Raises SceneError for a truncated measurement."""
+    def rows(self, start: int, stop: int, factor: int = 1) -> NDArray[np.uint8]:
+        """Rows start..stop (exclusive) as uint8 (rows, columns), averaged in blocks with a factor above 1.
+
+        Amplitude is averaged for `dn`, power for `sigma0_db`. Raises SceneError for a truncated measurement.
+        """
         opened = self._opened()
         width = opened.dataset.width
-        pixels = np.empty((stop - start, width), dtype=np.uint8)
-        step = max(1, CHUNK_PIXELS // width)
+        pixels = np.empty(((stop - start) // factor, width // factor), dtype=np.uint8)
+        step = max(1, CHUNK_PIXELS // (width * factor)) * factor
         with gdal_environment(siblings=False):
             for row in range(start, stop, step):
                 end = min(row + step, stop)
-                pixels[row - start : end - start] = self._to_bytes(opened, self._read(opened, row, end), row, end)
+                chunk = self._to_bytes(opened, self._read(opened, row, end), row, end, factor)
+                pixels[(row - start) // factor : (end - start) // factor] = chunk
         return pixels
 
     def _read(self, opened: _Open, start: int, stop: int) -> DN:
@@ -114,11 +120,15 @@ class SafeReader:
             raise SceneError(f"{self._label}: is truncated or damaged near row {start}; fetch it again") from error
         return pixels
 
-    def _to_bytes(self, opened: _Open, dn: DN, start: int, stop: int) -> NDArray[np.uint8]:
+    def _to_bytes(self, opened: _Open, dn: DN, start: int, stop: int, factor: int) -> NDArray[np.uint8]:
+        valid = dn > NODATA
         if opened.lut is None:
-            return dn_bytes(dn)
+            return dn_bytes(dn if factor == 1 else np.floor(block_means(dn, valid, factor)[0] + 0.5))
         noise = None if opened.noise is None else opened.noise.rows(start, stop)
-        return sigma0_db_bytes(dn, opened.lut.rows(start, stop), noise, self._radiometry.db_range)
+        power = sigma0(dn, opened.lut.rows(start, stop), noise)
+        if factor > 1:
+            power, valid = block_means(power, valid, factor)
+        return db_bytes(power, valid, self._radiometry.db_range)
 
     def _opened(self) -> _Open:
         if self._open is None:

@@ -47,8 +47,12 @@ class Radiometry:
 class PixelReader(Protocol):
     """Gives a scene's pixels, radiometry applied."""
 
-    def rows(self, start: int, stop: int) -> NDArray[np.uint8]:
-        """Rows start..stop (exclusive) as uint8 (rows, columns). Reading downwards once is the fast way."""
+    def rows(self, start: int, stop: int, factor: int = 1) -> NDArray[np.uint8]:
+        """Rows start..stop (exclusive) as uint8 (rows, columns). Reading downwards once is the fast way.
+
+        With a factor above 1, of which start and stop are multiples, the measured values are first averaged in blocks
+        of factor x factor pixels: uint8 (rows / factor, columns / factor), nodata where most of a block is nodata.
+        """
 
 
 @dataclass(frozen=True)

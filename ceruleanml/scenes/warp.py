@@ -33,27 +33,16 @@ def block_factor(scene: Scene, grid: Grid) -> int:
 def framed_pixels(scene: Scene, factor: int = 1) -> Bytes:
     """The scene's pixels in a border of nodata one pixel wide: uint8 (rows / factor + 2, columns / factor + 2).
 
-    With a factor above 1 each pixel is the mean of a block of factor x factor pixels that are not nodata, or nodata
-    where more than half of the block is; rows and columns that fill no whole block at the far edges are left out.
+    With a factor above 1 pixels are block means (see `PixelReader.rows`); rows and columns that fill no whole block at
+    the far edges are left out.
     """
     height, width = (length // factor for length in scene.height_width)
     framed = np.full((height + 2, width + 2), NODATA, dtype=np.uint8)
     step = max(1, READ_PIXELS // (scene.height_width[1] * factor))
     for row in range(0, height, step):
         stop = min(row + step, height)
-        pixels = scene.reader.rows(row * factor, stop * factor)[:, : width * factor]
-        framed[row + 1 : stop + 1, 1:-1] = pixels if factor == 1 else _block_mean(pixels, factor, scene.nodata)
+        framed[row + 1 : stop + 1, 1:-1] = scene.reader.rows(row * factor, stop * factor, factor)
     return framed
-
-
-def _block_mean(pixels: Bytes, factor: int, nodata: int | None) -> Bytes:
-    blocks = pixels.reshape(pixels.shape[0] // factor, factor, pixels.shape[1] // factor, factor)
-    total = blocks.sum(axis=(1, 3), dtype=np.uint32)
-    if nodata is None:
-        return np.asarray((2 * total + factor * factor) // (2 * factor * factor), dtype=np.uint8)
-    count = (blocks != nodata).sum(axis=(1, 3), dtype=np.uint32)
-    mean = (2 * total + count) // np.maximum(2 * count, 1)
-    return np.asarray(np.where(2 * count >= factor * factor, mean, nodata), dtype=np.uint8)
 
 
 def warp(
