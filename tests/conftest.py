@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from builds_made import GREEN, RED, slick
+from scenes_made import pixels, write_gcps, write_photopea
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -13,3 +15,17 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("real data is not here: ../shared/data is missing")
     return SHARED_DATA
+
+
+@pytest.fixture
+def photopea(tmp_path):
+    """Two scenes with labels, one without; their control points beside them."""
+    across = slick(slice(20, 24), slice(10, 80))
+    with_hole = slick(slice(40, 52), slice(30, 45))
+    with_hole[44:48, 35:40] = False
+    write_photopea(tmp_path / "in" / "a", pixels(1), {"coincident_vessel_1": (RED, across)})
+    write_photopea(tmp_path / "in" / "b", pixels(2), {"natural_seep_1": (GREEN, with_hole), "red": (RED, across)})
+    write_photopea(tmp_path / "in" / "c", pixels(3), {})
+    for name in "abc":
+        write_gcps(tmp_path / "gcps" / f"{name}.json")
+    return tmp_path

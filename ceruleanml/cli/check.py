@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ceruleanml.cli.console import SOME_FAILED, console_progress
+from ceruleanml.cli.options import Quiet
 
 if TYPE_CHECKING:
     from ceruleanml.datasets.checks import CheckReport
@@ -26,7 +27,7 @@ def check(
     out: Annotated[
         Path, typer.Option(help="CSV of every offender: dataset, tile_id, scene_id, reason, detail. Replaced if there.")
     ] = Path("removed_samples.csv"),
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> int:
     """Look for what spoils training and testing.
 

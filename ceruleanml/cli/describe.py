@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ceruleanml.cli.console import console_progress
+from ceruleanml.cli.options import Quiet
 
 if TYPE_CHECKING:
     from ceruleanml.datasets.statistics import DatasetStatistics
@@ -26,7 +27,7 @@ def describe(
         Path | None, typer.Option(help="Draw classes, areas, channels and example tiles to this .png, .pdf or .svg.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Chooses the example tiles of the figure.")] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> int:
     """Count and measure what a data set holds.
 

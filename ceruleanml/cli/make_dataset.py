@@ -8,6 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ceruleanml.cli.console import SOME_FAILED, console_progress
+from ceruleanml.cli.options import (
+    Classes,
+    Georeference,
+    Labels,
+    MaskClass,
+    MaskThreshold,
+    Polarisation,
+    Quiet,
+    Scenes,
+    Seed,
+)
 from ceruleanml.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,28 +27,7 @@ if TYPE_CHECKING:
     from ceruleanml.datasets.options import BuildOptions
 
 
-Scenes = Annotated[
-    list[str],
-    typer.Argument(
-        help="Scenes: .SAFE folders or zips, GeoTIFFs, folders with Background.png, images; folders of these, "
-        "globs, text files with one location a line, gs:// and s3://."
-    ),
-]
 Out = Annotated[Path, typer.Option(help="The data set folder to make. It appears whole or not at all.")]
-Labels = Annotated[
-    str | None,
-    typer.Option(
-        help="Folder of labels by scene id: <scene_id>.geojson, <scene_id>.png (a mask) or <scene_id>/ (Photopea "
-        "layers). Without it, layers beside a Background.png and a GeoJSON beside a GeoTIFF are taken."
-    ),
-]
-Georeference = Annotated[
-    str | None,
-    typer.Option(
-        help="Companion file that says where a scene lies, with {scene_id} in its name: a raster, or ground "
-        "control points as JSON, GeoJSON or CSV (row, col, lon, lat)."
-    ),
-]
 Context = Annotated[
     list[str] | None,
     typer.Option(
@@ -68,7 +58,6 @@ EmptyTiles = Annotated[
 HardNegatives = Annotated[
     Path | None, typer.Option(help="Text file of tile ids that are kept even when empty tiles are dropped.")
 ]
-Polarisation = Annotated[str, typer.Option(help="Polarisation to read from SAFE products: vv, vh, hh or hv.")]
 RadiometryName = Annotated[
     str, typer.Option(help="dn: amplitude clipped to 0..255, as the service wants; sigma0_db: calibrated.")
 ]
@@ -78,12 +67,6 @@ DbRange = Annotated[
 SubtractNoise = Annotated[
     bool, typer.Option("--subtract-noise", help="Take thermal noise away, with --radiometry sigma0_db.")
 ]
-Classes = Annotated[
-    Path | None,
-    typer.Option(help="Your own class table (TOML, like ceruleanml/classes.toml) in the built-in's place."),
-]
-MaskClass = Annotated[str | None, typer.Option(help="The class that plain masks show. Default: the first slick class.")]
-MaskThreshold = Annotated[int, typer.Option(help="Mask pixels above this value (0..254) are labelled.")]
 KeepScenes = Annotated[
     bool, typer.Option("--keep-scenes", help="Keep each prepared scene beside its tiles, as a COG in scenes/.")
 ]
@@ -91,9 +74,7 @@ Workers = Annotated[int, typer.Option(help="Scenes built side by side, in a loca
 Scheduler = Annotated[
     str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT, whose workers see the same files.")
 ]
-Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be made at most; write nothing.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 
 
 def make_dataset(

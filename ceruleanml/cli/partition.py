@@ -8,6 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ceruleanml.cli.console import SOME_FAILED, console_progress
+from ceruleanml.cli.options import (
+    Classes,
+    Georeference,
+    Labels,
+    MaskClass,
+    MaskThreshold,
+    Polarisation,
+    Quiet,
+    Scenes,
+    Seed,
+)
 from ceruleanml.errors import SceneError
 
 if TYPE_CHECKING:
@@ -16,17 +27,10 @@ if TYPE_CHECKING:
 
 
 def partition(
-    scenes: Annotated[
-        list[str],
-        typer.Argument(help="Scenes: files and folders, folders of them, globs, or lists, as make-dataset's."),
-    ],
+    scenes: Scenes,
     out: Annotated[Path, typer.Option(help="Folder for train_scenes.txt, val_scenes.txt and test_scenes.txt.")],
-    labels: Annotated[
-        str | None, typer.Option(help="Folder of labels by scene id, as make-dataset's; default: beside the scenes.")
-    ] = None,
-    georeference: Annotated[
-        str | None, typer.Option(help="Companion file that says where a scene lies, with {scene_id} in its name.")
-    ] = None,
+    labels: Labels = None,
+    georeference: Georeference = None,
     train: Annotated[float, typer.Option(help="Share of the slicks for training; the three sum to 1.")] = 0.7,
     val: Annotated[float, typer.Option(help="Share for validation.")] = 0.15,
     test: Annotated[float, typer.Option(help="Share for the test; a part of share 0 gets no list.")] = 0.15,
@@ -40,17 +44,15 @@ def partition(
             "no two parts share ground."
         ),
     ] = 24.0,
-    classes: Annotated[Path | None, typer.Option(help="Your own class table (TOML) in the built-in's place.")] = None,
-    mask_class: Annotated[
-        str | None, typer.Option(help="The class that plain masks show. Default: the first slick class.")
-    ] = None,
-    mask_threshold: Annotated[int, typer.Option(help="Mask pixels above this value (0..254) are labelled.")] = 127,
-    polarisation: Annotated[str, typer.Option(help="Polarisation to look for in SAFE products.")] = "vv",
-    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    classes: Classes = None,
+    mask_class: MaskClass = None,
+    mask_threshold: MaskThreshold = 127,
+    polarisation: Polarisation = "vv",
+    seed: Seed = 0,
     verify: Annotated[
         bool, typer.Option("--verify", help="Make no lists; refuse those in --out where two share a scene or a group.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> int:
     """Share scenes out to training, validation and test before they are tiled.
 

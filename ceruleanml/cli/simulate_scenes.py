@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ceruleanml.cli.console import console_progress
+from ceruleanml.cli.options import Classes, Quiet, Seed
 
 
 def simulate_scenes(
@@ -24,11 +25,9 @@ def simulate_scenes(
         str, typer.Option("--labels", help="photopea: an RGBA layer a slick; geojson: a file of outlines a scene.")
     ] = "photopea",
     slick_free: Annotated[float, typer.Option("--slick-free", help="Share of scenes without any slick.")] = 1 / 3,
-    classes: Annotated[
-        Path | None, typer.Option("--classes", help="Class table (TOML) instead of the built-in one.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of everything random; the same seed, the same bytes.")] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    classes: Classes = None,
+    seed: Seed = 0,
+    quiet: Quiet = False,
 ) -> None:
     """Simulate Sentinel-1 IW scenes with slicks, their labels and context layers.
 
