@@ -33,13 +33,18 @@ def run_units(
     if scheduler is None and (workers == 1 or len(items) < 2):
         yield from map(function, items)
         return
-    from distributed import as_completed
+    from distributed import KilledWorker, as_completed
 
     with _client(min(workers, len(items)), scheduler) as client:
         futures = client.map(function, items, pure=False)
-        for future in as_completed(futures):
-            yield future.result()
-            future.release()
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+                future.release()
+        except KilledWorker as error:
+            raise UsageError(
+                "a scene's worker died again and again, as it does without memory; use fewer workers"
+            ) from error
 
 
 @contextmanager

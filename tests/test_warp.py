@@ -33,16 +33,19 @@ def swath(row, col, height_width):
 
 @pytest.fixture
 def gcp_tiff(tmp_path):
+    return write_gcp_tiff(tmp_path / "swath.tif", 6, 9)
+
+
+def write_gcp_tiff(path, gcp_rows, gcp_cols, left_out=0):
     height_width = (301, 457)
     rng = np.random.default_rng(5)
     pixels = rng.integers(1, 256, height_width, dtype=np.uint8)
     gcps = [
         GroundControlPoint(row=row, col=col, x=x, y=y)
-        for row in np.linspace(0, 301, 6)
-        for col in np.linspace(0, 457, 9)
+        for row in np.linspace(0, 301, gcp_rows)
+        for col in np.linspace(0, 457, gcp_cols)
         for x, y in [swath(row, col, height_width)]
-    ]
-    path = tmp_path / "swath.tif"
+    ][left_out:]
     profile = {"driver": "GTiff", "height": 301, "width": 457, "count": 1, "dtype": "uint8", "nodata": 0}
     with rasterio.open(path, "w", gcps=gcps, crs="EPSG:4326", **profile) as file:
         file.write(pixels, 1)
@@ -53,6 +56,14 @@ def test_control_points_equal_gdal(gcp_tiff):
     expected, grid = by_gdal(gcp_tiff)
     assert np.count_nonzero(expected) > 50_000
     np.testing.assert_array_equal(by_us(gcp_tiff, grid), expected)
+
+
+@pytest.mark.parametrize(("rows", "cols", "left_out"), [(2, 2, 0), (2, 3, 1), (3, 3, 2), (3, 3, 0)])
+def test_the_polynomials_order_is_gdals_for_few_points(tmp_path, rows, cols, left_out):
+    """Order 1 up to five points, order 2 from six on."""
+    path = write_gcp_tiff(tmp_path / "few.tif", rows, cols, left_out)
+    expected, grid = by_gdal(path)
+    assert np.mean(by_us(path, grid) == expected) >= 0.9995
 
 
 def test_hatteras_equals_gdal(shared_data):
