@@ -3,7 +3,8 @@
     CeruleanError
     ├── UsageError          an option or argument that cannot be
     ├── ClassTableError     a class table that cannot be read, or a class that is not in it
-    ├── StorageError        a file or folder that cannot be read or written
+    ├── StorageError        a file or folder that cannot be read
+    │   └── WriteError          a file or folder that cannot be written
     ├── SceneError          a scene that cannot be read
     │   └── GeoreferenceError   where a scene lies cannot be told
     ├── ContextError        a context channel that cannot be made
@@ -27,7 +28,11 @@ class ClassTableError(CeruleanError):
 
 
 class StorageError(CeruleanError):
-    """A file or folder that cannot be read or written."""
+    """A file or folder that cannot be read."""
+
+
+class WriteError(StorageError):
+    """A file or folder that cannot be written; what else there is to write would fail too."""
 
 
 class SceneError(CeruleanError):

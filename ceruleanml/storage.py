@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ceruleanml.errors import StorageError
+from ceruleanml.errors import StorageError, WriteError
 
 if TYPE_CHECKING:
     from rasterio.env import Env
@@ -87,23 +87,23 @@ def write_bytes(target: Path, content: bytes) -> None:
 def write_json(target: Path, value: Any, indent: int | None = 1) -> None:
     """Write JSON in a fixed order of keys, whole or not at all; without `indent` in one line."""
     text = json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    write_bytes(target, (text + "\n").encode())
+    write_bytes(target, (text + "\n").encode(errors="backslashreplace"))  # half a surrogate pair, from another's file
 
 
 def read_json(path: Path) -> Any:
     """The content of a JSON file. Raises StorageError when it cannot be read or is not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise storage_error(path, error, "read") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, numbers or nesting beyond all bounds
         raise StorageError(f"{path}: is not JSON: {error}") from error
 
 
 def make_folder(path: Path) -> Path:
-    """The folder, made with its parents when missing. Raises StorageError, also for a bucket."""
+    """The folder, made with its parents when missing. Raises WriteError, also for a bucket."""
     if path.parts[:1] in (("gs:",), ("s3:",)):
-        raise StorageError(f"{path}: lies in a bucket, where nothing is written yet; choose a local folder")
+        raise WriteError(f"{path}: lies in a bucket, where nothing is written yet; choose a local folder")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -121,8 +121,9 @@ def sha256_of(path: Path) -> str:
 
 
 def storage_error(path: Path | str, error: OSError, verb: str = "written") -> StorageError:
-    """The one-line error for what the operating system refused."""
-    return StorageError(f"{path}: cannot be {verb}: {error.strerror or error}")
+    """The one-line error for what the operating system refused: a WriteError unless another verb than written."""
+    kind = WriteError if verb == "written" else StorageError
+    return kind(f"{path}: cannot be {verb}: {error.strerror or error}")
 
 
 def _umask() -> int:

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 from builds_made import GREEN, RED, slick
+from hypothesis import HealthCheck, settings
 from scenes_made import pixels, write_gcps, write_photopea
+
+# The same examples on every machine, however slow it is: a run that fails fails again.
+settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 

@@ -67,12 +67,12 @@ def test_finished_scenes_are_not_built_again(photopea, monkeypatch):
     built = []
     original = module.build_unit
 
-    def stops_at_c(location, options, folder):
+    def stops_at_c(location, options, folder, base):
         if location.endswith("c") and "stopped" not in built:
             built.append("stopped")
             raise KeyboardInterrupt
         built.append(Path(location).name)
-        return original(location, options, folder)
+        return original(location, options, folder, base)
 
     monkeypatch.setattr(module, "build_unit", stops_at_c)
     with pytest.raises(KeyboardInterrupt):

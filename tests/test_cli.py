@@ -62,7 +62,7 @@ def test_a_failed_scene_is_status_three(scenes):
         (["in", "--empty-tiles", "some"], "--empty-tiles 'some' is not known; write all, none or a share"),
         (["in", "--empty-tiles", "1.5"], "give a share from 0 to 1"),
         (["in", "--grid", "utm"], "choose native or serving"),
-        (["in", "--resolution", "-1"], "give a positive number of metres"),
+        (["in", "--resolution", "-1"], "give a number of metres, 0.1 or more"),
         (["in", "--context", "wind"], "wind"),
         (["in", "--radiometry", "beta0"], "choose dn or sigma0_db"),
         (["in", "--db-range", "0", "-30"], "is empty"),
@@ -87,7 +87,7 @@ def test_mistakes_end_in_one_line_and_status_two(scenes, arguments, message):
 
 def test_debug_shows_the_traceback(scenes):
     done = run("make-dataset", "nowhere", "--out", "out", "--debug", cwd=scenes)
-    assert done.returncode == 2 and "Traceback" in done.stderr and done.stderr.endswith("matches nothing\n")
+    assert done.returncode == 2 and "Traceback" in done.stderr and done.stderr.endswith("matches no scene\n")
 
 
 def test_version_and_help():

@@ -248,6 +248,48 @@ def test_every_pixel_near_a_feature_is_right(tmp_path):
     assert (pixels[metres == 0] == 0).all()
 
 
+def chord_to_places(grid, rows, cols, points):
+    """From each pixel to the nearest of all the points, by brute force; the chord is the geodesic within 0.3 m."""
+    latitudes = grid.latitudes(0, grid.height_width[0])[rows]
+    to_earth = pyproj.Transformer.from_crs("EPSG:4979", "EPSG:4978", always_xy=True)
+    here, there = (
+        np.stack(to_earth.transform(lon, lat, np.zeros_like(lon)), axis=1)
+        for lon, lat in ((grid.longitudes[cols], latitudes), points.T)
+    )
+    return np.array([np.sqrt(((there - place) ** 2).sum(axis=1).min()) for place in here])
+
+
+@pytest.mark.parametrize("resolution_m", [10, 40])
+def test_a_dense_coast_is_followed(tmp_path, resolution_m):
+    """60,000 vertices, a few metres apart, whose places are thinned: the distance from the sea stays right."""
+    grid = native_grid(resolution_m, (40_000 // resolution_m, 60_000 // resolution_m))
+    share = np.linspace(0, 1, 60_000)
+    wiggle = 0.05 * np.sin(9 * share) + 0.01 * np.sin(80 * share) + 0.002 * np.sin(900 * share)
+    coast = np.stack([55.5 + 1.6 * share, 25.8 + wiggle], axis=1)
+    land = shapely.Polygon([*coast, (57.1, 25.0), (55.5, 25.0)])
+    pixels = whole(f"infra_distance={write_geojson(tmp_path / 'a.geojson', mapping(land))}", grid)
+    rows, cols = some_pixels(grid, 600)
+    at_sea = grid.latitudes(0, grid.height_width[0])[rows] > np.interp(grid.longitudes[cols], *coast.T)
+    assert 100 < at_sea.sum() < 500
+    assert not pixels[rows[~at_sea], cols[~at_sea]].any()
+    steps = shapely.get_coordinates(shapely.segmentize(shapely.LineString(coast), 5e-5))
+    metres = chord_to_places(grid, rows[at_sea], cols[at_sea], steps)
+    assert worst(pixels[rows[at_sea], cols[at_sea]], metres) < 1
+
+
+@pytest.mark.parametrize("crowded", [False, True])
+def test_thousands_of_points(tmp_path, crowded):
+    """Scattered over the scene and beyond, or so crowded far to one side that many are about equally near."""
+    grid = native_grid(40, (1500, 1500))
+    rng = np.random.default_rng(3)
+    low, high = ((56.9, 25.6), (57.0, 25.7)) if crowded else ((55.5, 25.0), (57.0, 26.5))
+    points = rng.uniform(low, high, (4000, 2))
+    path = write_geojson(tmp_path / "a.geojson", mapping(shapely.MultiPoint(points)))
+    rows, cols = some_pixels(grid, 2000)
+    pixels = whole(f"infra_distance={path}", grid)[rows, cols]
+    assert worst(pixels, chord_to_places(grid, rows, cols, points)) < 1
+
+
 def test_the_inside_of_polygons_is_0_and_holes_are_not(tmp_path):
     grid = native_grid(40, (500, 500))
     outer, hole = shapely.box(55.9, 25.75, 56.3, 26.1), shapely.box(56.05, 25.9, 56.15, 25.95)

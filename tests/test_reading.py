@@ -93,7 +93,7 @@ def test_find_scenes_refuses(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty.txt").write_text("# nothing\n")
     for arguments, message in [
-        ([str(tmp_path / "none")], "no such file or folder, and as a pattern it matches nothing"),
+        ([str(tmp_path / "none")], "no such file or folder, and as a pattern it matches no scene"),
         ([str(tmp_path / "empty")], "holds no scene"),
         ([str(tmp_path / "empty.txt")], "no scenes were given"),
         ([str(folder), str(tmp_path / "other")], "scene a was given before"),

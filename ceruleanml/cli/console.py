@@ -49,4 +49,4 @@ class Bar:
 
 def console_progress(quiet: bool) -> Progress:
     """A bar on a terminal, nothing elsewhere or with `quiet`."""
-    return Bar() if sys.stderr.isatty() and not quiet else Silent()
+    return Bar() if sys.stderr is not None and sys.stderr.isatty() and not quiet else Silent()

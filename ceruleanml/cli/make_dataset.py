@@ -160,7 +160,7 @@ def _build(
 
 def _size(text: str, option: str) -> tuple[int, int]:
     parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.strip().isdigit() for part in parts):
+    if len(parts) > 2 or not all(part.isascii() and part.strip().isdigit() for part in parts):
         raise UsageError(f"{option} {text!r} is no size in pixels; write 512 or HEIGHTxWIDTH as in 256x512")
     return int(parts[0]), int(parts[-1])
 

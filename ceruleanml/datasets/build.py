@@ -13,10 +13,10 @@ import ceruleanml
 from ceruleanml.datasets import staging
 from ceruleanml.datasets.coco import Record, assemble
 from ceruleanml.datasets.folder import FORMAT_VERSION, INSTANCES_NAME, MANIFEST_NAME
-from ceruleanml.datasets.labelled import label_paths
+from ceruleanml.datasets.labelled import check_labels_match, label_paths
 from ceruleanml.datasets.options import BuildOptions
 from ceruleanml.datasets.unit import build_unit, stamps, unit_path
-from ceruleanml.errors import CeruleanError, DatasetError
+from ceruleanml.errors import DatasetError
 from ceruleanml.parallel import run_units
 from ceruleanml.progress import Progress, Silent
 from ceruleanml.scenes.reading import find_scenes, scene_id_of
@@ -58,21 +58,23 @@ def make_dataset(
     `out` holds something else or when no scene could be built.
     """
     locations = find_scenes(scenes)
+    check_labels_match(locations, options)
     plan = _plan(locations, options)
-    with staging.lock(out):
-        before = _existing(out, plan, options)
+    place = staging.place_of(out)
+    with staging.lock(place):
+        before = _existing(place, plan, options)
         if before is not None and not _failed(before):
             return _report(out, before, built_now=False)
-        folder = staging.open_staging(out, plan)
+        folder = staging.open_staging(place, plan)
         try:
             if before is not None:
-                staging.take_over(out, folder, before)
+                staging.take_over(place, folder, before)
             _build_units(locations, options, folder, workers, scheduler, progress or Silent())
             manifest = _assemble(locations, options, plan, folder)
-        except CeruleanError:
+        except BaseException:
             staging.forget_if_nothing_is_built(folder)
             raise
-        staging.publish(folder, out)
+        staging.publish(folder, place)
     return _report(out, manifest, built_now=True)
 
 
@@ -121,14 +123,15 @@ def _existing(out: Path, plan: Record, options: BuildOptions) -> Record | None:
 
 
 def _changed_inputs(scene_id: str, scene: Record, made_at: float, options: BuildOptions) -> list[str]:
-    """What a scene was not built from: labels are compared by name and content, imagery by the time of its change."""
+    """What a scene was not built from. A file is compared by content if it is a label or was touched since."""
     if label_paths(scene["source"], scene_id, options) != scene["labels"]:
         return [f"labels of {scene_id}"]
     for path, digest in scene["inputs"].items():
         file = Path(path)
-        if file.is_file() and (
-            sha256_of(file) != digest if path in scene["labels"] else file.stat().st_mtime > made_at
-        ):
+        if not file.is_file():
+            continue
+        touched = max(file.stat().st_mtime, file.stat().st_ctime) >= made_at  # a copy may keep the older mtime
+        if (touched or path in scene["labels"]) and sha256_of(file) != digest:
             return [path]
     return []
 
@@ -148,7 +151,8 @@ def _build_units(
     waiting = [location for location in locations if not _is_done(location, options, folder)]
     progress.start("Building scenes", len(locations))
     progress.advance(len(locations) - len(waiting))
-    unit = partial(build_unit, options=options, folder=folder.absolute())
+    base = Path.cwd() if scheduler else None
+    unit = partial(build_unit, options=options, folder=folder, base=base)
     try:
         for record in run_units(unit, waiting, workers, scheduler):
             progress.advance()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ceruleanml.datasets.labelled import label_scene
+from ceruleanml.datasets.labelled import check_labels_match, label_scene
 from ceruleanml.datasets.options import BuildOptions
 from ceruleanml.datasets.unit import tile_grid
 from ceruleanml.errors import CeruleanError, UsageError
@@ -33,6 +33,7 @@ def estimate(scenes: Sequence[str], options: BuildOptions, progress: Progress | 
     """
     progress = progress or Silent()
     locations = find_scenes(scenes)
+    check_labels_match(locations, options)
     tiles = instances = pixels = 0
     failed = {}
     progress.start("Looking at scenes", len(locations))

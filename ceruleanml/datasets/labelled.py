@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from ceruleanml.datasets.options import BuildOptions
-from ceruleanml.errors import GeoreferenceError
+from ceruleanml.errors import GeoreferenceError, LabelError
 from ceruleanml.labels.burn import burn
 from ceruleanml.labels.finding import label_files, labels_of
 from ceruleanml.labels.instances import GridInstance
 from ceruleanml.scenes.context import ContextChannel, open_context
 from ceruleanml.scenes.grid import Grid, make_grid
-from ceruleanml.scenes.reading import need_georeference, open_scene
+from ceruleanml.scenes.reading import need_georeference, open_scene, scene_id_of
 from ceruleanml.scenes.scene import Scene
 
 NO_GEOREFERENCE = "no georeference: its tiles are cut in the image's own pixels"
@@ -48,6 +49,7 @@ def label_scene(location: str, options: BuildOptions) -> LabelledScene:
         options.classes, options.mask_class_id, options.mask_threshold,
     )  # fmt: skip
     burnt = [(instance.slick_id, burn(instance, grid, scene.georeference)) for instance in labels.instances]
+    instances = [_of_scene(found, scene.scene_id) for _, found in burnt if found is not None]
     context = tuple(open_context(spec, grid, scene.scene_id) for spec in options.context)
     notes = [*labels.notes, *(f"{slick_id}: lies outside the scene" for slick_id, found in burnt if found is None)]
     if scene.georeference is None:
@@ -57,11 +59,32 @@ def label_scene(location: str, options: BuildOptions) -> LabelledScene:
         scene=scene,
         grid=grid,
         context=context,
-        instances=tuple(found for _, found in burnt if found is not None),
+        instances=tuple(instances),
         label_inputs=labels.inputs,
         inputs=(*scene.inputs, *labels.inputs, *(path for channel in context for path in channel.inputs)),
         notes=tuple(notes),
     )
+
+
+def _of_scene(instance: GridInstance, scene_id: str) -> GridInstance:
+    """The instance with an id that is its own in a whole data set, whatever a file of one scene calls it."""
+    if instance.slick_id.startswith(f"{scene_id}/"):
+        return instance
+    return replace(instance, slick_id=f"{scene_id}/{instance.slick_id}")
+
+
+def check_labels_match(locations: Sequence[str], options: BuildOptions) -> None:
+    """Raise LabelError where a folder of labels was given that labels none of the scenes: its names must be wrong."""
+    if options.labels is None:
+        return
+    for location in locations:
+        try:
+            if label_paths(location, scene_id_of(location), options):
+                return
+        except LabelError:  # of this scene, which will say so itself
+            return
+    first = scene_id_of(locations[0])
+    raise LabelError(f"{options.labels}: labels none of the scenes; files are named after them, as in {first}.geojson")
 
 
 def label_paths(location: str, scene_id: str, options: BuildOptions) -> list[str]:

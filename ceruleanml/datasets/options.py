@@ -12,6 +12,9 @@ from ceruleanml.scenes.context import ContextSpec
 from ceruleanml.scenes.grid import check_grid
 from ceruleanml.scenes.scene import Radiometry
 
+MAX_TILE = 1 << 15
+"""A row of tiles is held in memory, so larger ones are better left whole scenes."""
+
 
 @dataclass(frozen=True)
 class BuildOptions:
@@ -46,6 +49,10 @@ class BuildOptions:
                 raise UsageError(f"{name} {share:g} cannot be; give a share from 0 to 1")
         if not 0 <= self.mask_threshold <= 254:
             raise UsageError(f"mask-threshold {self.mask_threshold} cannot be; give 0 to 254")
+        if self.tile_size is not None and max(self.tile_size) > MAX_TILE:
+            raise UsageError(
+                f"tile size {max(self.tile_size)} cannot be; give 1 to {MAX_TILE} pixels, or 0 for whole scenes"
+            )
         if self.tile_size is None and self.stride is not None:
             raise UsageError("a stride needs a tile size above 0")
         check_grid(self.grid or "native", self.resolution_m)

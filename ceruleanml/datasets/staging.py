@@ -19,6 +19,16 @@ PLAN_NAME = "plan.json"
 PARTS = ("tiles", "scenes")
 
 
+def place_of(out: Path) -> Path:
+    """The absolute path of a data set folder, links followed. Raises DatasetError where there can be none."""
+    if out.parts[:1] in (("gs:",), ("s3:",)):
+        make_folder(out)  # says that nothing is written there
+    place = out.resolve()
+    if not place.name:
+        raise DatasetError(f"{out}: is no place for a data set; name a new folder with --out")
+    return place
+
+
 @contextmanager
 def lock(out: Path) -> Iterator[None]:
     """Nobody else builds this data set meanwhile. Raises StorageError where somebody does."""
@@ -33,10 +43,24 @@ def lock(out: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise StorageError(f"{out}: is being built by another process; wait, or choose another --out") from error
+        if not path.exists() or not os.path.samestat(path.stat(), os.fstat(file.fileno())):
+            raise StorageError(f"{out}: was being built by another process until now; start again")
         try:
+            _restore(out)
             yield
         finally:
             path.unlink(missing_ok=True)
+
+
+def _restore(out: Path) -> None:
+    """Put an earlier data set back that a process killed while publishing had just moved aside."""
+    old = _aside(out)
+    if old.exists() and not out.exists():
+        os.replace(old, out)
+
+
+def _aside(out: Path) -> Path:
+    return out.with_name(f".{out.name}.old")
 
 
 def open_staging(out: Path, plan: Record) -> Path:
@@ -44,8 +68,10 @@ def open_staging(out: Path, plan: Record) -> Path:
     folder = out.with_name(f".{out.name}.building")
     if folder.exists():
         left = read_json(folder / PLAN_NAME) if (folder / PLAN_NAME).is_file() else None
-        if left is not None and left != plan:
+        if left is not None and left != plan and _has_built(folder):
             raise DatasetError(f"{folder}: holds an unfinished build with other arguments; finish that or remove it")
+        if left != plan:
+            shutil.rmtree(folder)
     for name in ("units", *PARTS):
         make_folder(folder / name)
     write_json(folder / PLAN_NAME, plan)
@@ -88,13 +114,17 @@ def tidy(folder: Path, wanted: set[str], keeps_scenes: bool) -> None:
 
 def forget_if_nothing_is_built(folder: Path) -> None:
     """Remove the staging folder of a build that failed before it had a scene to continue with."""
-    if not any(read_json(path)["scene"]["state"] == "built" for path in (folder / "units").glob("*.json")):
+    if not _has_built(folder):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_built(folder: Path) -> bool:
+    return any(read_json(path)["scene"]["state"] == "built" for path in (folder / "units").glob("*.json"))
 
 
 def publish(folder: Path, out: Path) -> None:
     """Let the finished folder take its place, where an earlier data set of the same plan may be."""
-    old = out.with_name(f".{out.name}.old")
+    old = _aside(out)
     try:
         if out.exists() and any(out.iterdir()):
             shutil.rmtree(old, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ceruleanml.datasets.labelled import LabelledScene, label_scene
 from ceruleanml.datasets.options import BuildOptions
 from ceruleanml.datasets.tile_io import encode_tile
 from ceruleanml.datasets.tiling import TileGrid
-from ceruleanml.errors import CeruleanError, StorageError, UsageError
+from ceruleanml.errors import CeruleanError, UsageError, WriteError
 from ceruleanml.labels.instances import GridInstance
 from ceruleanml.scenes.grid import Grid, Window, footprint
 from ceruleanml.scenes.prepared import PreparedScene, write_cog
@@ -23,23 +24,33 @@ from ceruleanml.seeds import generator
 from ceruleanml.storage import gdal_environment, sha256_of, storage_error, write_json
 
 
-def build_unit(location: str, options: BuildOptions, folder: Path) -> Record:
+def build_unit(location: str, options: BuildOptions, folder: Path, base: Path | None = None) -> Record:
     """The record of one scene, whose tiles are then in `folder` and which is itself in `folder/units`.
 
-    A scene that cannot be built gives a record with the state "failed" and the error. Raises StorageError where
-    nothing can be written and UsageError for options that cannot be, since those would stop every scene.
+    Relative paths count from `base`, where this runs on another machine. A scene that cannot be built gives a record
+    with the state "failed" and the error. Raises WriteError where nothing can be written and UsageError for options
+    that cannot be, since those would stop every scene.
     """
+    if base is not None and Path.cwd() != base:
+        os.chdir(base)
     scene_id = scene_id_of(location)
     try:
         with gdal_environment():
             record = _build(location, options, folder)
-    except (StorageError, UsageError):
+    except (WriteError, UsageError):
         raise
     except CeruleanError as error:
-        failed = {"state": "failed", "error": str(error), "source": location}
-        record = {"scene_id": scene_id, "scene": failed, "images": [], "stamps": {}}
+        record = _failed(location, scene_id, str(error))
+    except Exception as error:  # whatever a file makes a library do must not take the other scenes with it
+        reason = " ".join(str(error).split())[:200]
+        record = _failed(location, scene_id, f"{location}: cannot be built: {type(error).__name__}: {reason}")
     write_json(unit_path(folder, scene_id), record)
     return record
+
+
+def _failed(location: str, scene_id: str, error: str) -> Record:
+    scene = {"state": "failed", "error": error, "source": location}
+    return {"scene_id": scene_id, "scene": scene, "images": [], "stamps": {}}
 
 
 def unit_path(folder: Path, scene_id: str) -> Path:
@@ -64,7 +75,7 @@ def _build(location: str, options: BuildOptions, folder: Path) -> Record:
     prepared = PreparedScene(labelled.scene, labelled.grid, labelled.context)
     images = []
     if options.tile_size is None or options.keep_scenes:
-        valid = _write_scene(prepared, folder)
+        valid = write_cog(prepared, folder / "scenes" / f"{labelled.scene.scene_id}.tif")
         images = [_whole(labelled, valid)]
     if options.tile_size is not None:
         images = list(_tiles(prepared, labelled, options, folder))
@@ -94,8 +105,15 @@ def _scene_record(labelled: LabelledScene, images: list[Record]) -> Record:
         "metres_per_pixel": list(grid.metres_per_pixel) if grid.metres_per_pixel else None,
         "tiles": len(images),
         "annotations": sum(len(image["annotations"]) for image in images),
-        "notes": list(labelled.notes),
+        "notes": [*labelled.notes, *_left_out(labelled, images)],
     }  # fmt: skip
+
+
+def _left_out(labelled: LabelledScene, images: list[Record]) -> list[str]:
+    """A note for each slick that no tile shows."""
+    shown = {piece["slick_id"] for image in images for piece in image["annotations"]}
+    lost = [instance.slick_id for instance in labelled.instances if instance.slick_id not in shown]
+    return [f"{slick_id}: lies only where tiles were left out, for too few pixels with data" for slick_id in lost]
 
 
 def _sha256(path: str) -> str | None:
@@ -103,29 +121,22 @@ def _sha256(path: str) -> str | None:
     return sha256_of(Path(path)) if Path(path).is_file() else None
 
 
-def _write_scene(prepared: PreparedScene, folder: Path) -> float:
-    target = folder / "scenes" / f"{prepared.scene.scene_id}.tif"
-    try:
-        return write_cog(prepared, target)
-    except OSError as error:
-        raise storage_error(target, error) from error
-
-
 def _tiles(prepared: PreparedScene, labelled: LabelledScene, options: BuildOptions, folder: Path) -> Iterator[Record]:
     """Write the tiles that are to be kept, one row of tiles in memory at a time, and yield their records."""
     tiles = tile_grid(prepared.grid, options)
     scene_id, nodata = prepared.scene.scene_id, prepared.scene.nodata
-    keeps_empty = generator(options.seed, "empty tiles", scene_id).random(tiles.rows_cols) < options.empty_tiles
+    random = generator(options.seed, "empty tiles", scene_id)
     for tile_row, strip in enumerate(_strips(prepared, tiles)):
+        keeps_empty = random.random(tiles.rows_cols[1]) < options.empty_tiles
         for tile_col in range(tiles.rows_cols[1]):
             window = tiles[tile_row, tile_col]
             pixels = strip[:, :, window.col : window.col + window.width]
-            valid = _valid_fraction(pixels[0], window, prepared.grid.height_width, nodata)
+            valid = _valid_pixels(pixels[0], window, prepared.grid.height_width, nodata) / pixels[0].size
             if valid == 0 or valid < options.min_valid:
                 continue
             tile_id = f"{scene_id}_{window.row:05d}_{window.col:05d}"
             pieces = _pieces(labelled.instances, window)
-            if not (pieces or keeps_empty[tile_row, tile_col] or tile_id in options.hard_negatives):
+            if not (pieces or keeps_empty[tile_col] or tile_id in options.hard_negatives):
                 continue
             _write_tile(folder / "tiles" / f"{tile_id}.tif", pixels, prepared, window, options)
             yield _image_record(labelled, window, f"tiles/{tile_id}.tif", tile_id, valid, pieces)
@@ -147,13 +158,11 @@ def _strips(prepared: PreparedScene, tiles: TileGrid) -> Iterator[NDArray[np.uin
         shared = tile_height - stride
 
 
-def _valid_fraction(
-    pixels: NDArray[np.uint8], window: Window, height_width: tuple[int, int], nodata: int | None
-) -> float:
+def _valid_pixels(pixels: NDArray[np.uint8], window: Window, height_width: tuple[int, int], nodata: int | None) -> int:
     if nodata is not None:
-        return round(float(np.count_nonzero(pixels != nodata)) / pixels.size, 6)
+        return int(np.count_nonzero(pixels != nodata))
     inside = window.intersection(Window(0, 0, *height_width))
-    return round(inside.height * inside.width / pixels.size, 6) if inside else 0.0
+    return inside.height * inside.width if inside else 0
 
 
 def _pieces(instances: Sequence[GridInstance], window: Window) -> list[Record]:
@@ -179,6 +188,7 @@ def _write_tile(
     transform = prepared.grid.window_transform(window) if crs else None
     content = encode_tile(pixels, transform, crs, options.channels, prepared.scene.nodata)
     try:
+        path.unlink(missing_ok=True)  # it may be a link to a tile of a finished data set
         path.write_bytes(content)
     except OSError as error:
         raise storage_error(path, error) from error
@@ -204,7 +214,7 @@ def _image_record(
         "window": window.as_list,
         "transform": list(labelled.grid.window_transform(window))[:6],
         "crs": labelled.grid.crs,
-        "valid_fraction": valid,
+        "valid_fraction": round(valid, 6),
         "big_image_original_fname": Path(labelled.location).name,
         "annotations": pieces,
     }

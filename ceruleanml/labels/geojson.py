@@ -90,16 +90,15 @@ def _ring(ring: Any) -> list[list[float]]:
 def _collection(path: Path, scene_id: str) -> dict[str, Any]:
     try:
         content = read_json(path)
-    except (StorageError, RecursionError) as error:
-        message = str(error)
-        raise LabelError(message if message.startswith(str(path)) else f"{path}: is nested too deeply") from error
+    except StorageError as error:
+        raise LabelError(str(error)) from error
     if not isinstance(content, dict) or content.get("type") != "FeatureCollection":
         raise LabelError(f"{path}: is not a GeoJSON FeatureCollection; labels are one, with a feature for each slick")
     if not isinstance(content.get("features"), list):
         raise LabelError(f"{path}: its features must be a list")
     if content.get("scene_id") not in (None, scene_id):
         raise LabelError(f"{path}: labels scene {content['scene_id']}, not {scene_id}; name the file after its scene")
-    if content.get("complete") not in (None, True, False):
+    if not isinstance(content.get("complete"), (bool, type(None))):
         raise LabelError(f"{path}: complete must be true or false, got {content['complete']!r}")
     crs = content.get("crs")
     if crs is not None and not _is_lon_lat(crs):

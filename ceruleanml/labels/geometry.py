@@ -76,6 +76,9 @@ def _ring(ring: Any, where: str) -> list[tuple[float, float]]:
     positions = [_position(position, where) for position in ring]
     if positions[0] != positions[-1]:
         raise LabelError(f"{where} has a ring that is not closed; repeat its first position at the end")
+    longitudes = np.array(positions)[:, 0]
+    if np.abs(np.diff(longitudes)).max() > 180:
+        raise LabelError(f"{where} has an edge across the antimeridian; cut it there (RFC 7946, 3.1.9)")
     if len(np.unique(positions, axis=0)) < 3:
         raise LabelError(f"{where} has a ring of fewer than 3 different positions; draw it again")
     return positions
@@ -84,7 +87,10 @@ def _ring(ring: Any, where: str) -> list[tuple[float, float]]:
 def _position(position: Any, where: str) -> tuple[float, float]:
     if not isinstance(position, list) or len(position) < 2 or not all(_is_number(value) for value in position):
         raise LabelError(f"{where} has a position {position!r:.60}; each is [longitude, latitude] in numbers")
-    longitude, latitude = float(position[0]), float(position[1])
+    try:
+        longitude, latitude = float(position[0]), float(position[1])
+    except OverflowError:
+        longitude = latitude = math.inf
     if not (math.isfinite(longitude) and math.isfinite(latitude)):
         raise LabelError(f"{where} has a coordinate that is not a number; longitudes and latitudes must be finite")
     if abs(longitude) > 180 or abs(latitude) > 90:

@@ -102,7 +102,7 @@ class AffineGeoreference:
         rows, cols = row_col[:, 0], row_col[:, 1]
         x, y = t.a * cols + t.b * rows + t.c, t.d * cols + t.e * rows + t.f
         if not self._is_lon_lat:
-            x, y = self._transformer.transform(x, y)
+            x, y = self._projected_to_lon_lat(x, y)
         lon_lat = np.stack([x, y], axis=1)
         check_lon_lat(lon_lat)
         return lon_lat
@@ -116,6 +116,14 @@ class AffineGeoreference:
     def scaled(self, row_factor: float, col_factor: float) -> AffineGeoreference:
         """The same ground for an image whose pixel coordinates are these times as large."""
         return AffineGeoreference(self.transform @ Affine.scale(1 / col_factor, 1 / row_factor), self.crs)
+
+    def _projected_to_lon_lat(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        from pyproj.exceptions import ProjError
+
+        try:
+            return self._transformer.transform(x, y)
+        except ProjError as error:
+            raise GeoreferenceError("its CRS has no way to longitude and latitude; give it in EPSG:4326") from error
 
     @cached_property
     def _transformer(self) -> Transformer:

@@ -15,6 +15,7 @@ from ceruleanml.scenes.scene import Scene
 
 METRES_PER_DEGREE = 111_195.0
 """Length of one degree of latitude on a sphere of the Earth's mean radius (6,371 km)."""
+MIN_RESOLUTION_M = 0.1
 SERVING_ZOOM = 9
 SERVING_TILE_PX = 512
 SERVING_DEGREES_PER_PX = 180 / 2**SERVING_ZOOM / SERVING_TILE_PX
@@ -102,8 +103,10 @@ def check_grid(name: str, resolution_m: float | None) -> None:
     """Raise UsageError for a grid that is not known or a resolution that cannot be."""
     if name not in ("native", "serving"):
         raise UsageError(f"grid {name!r} is not known; choose native or serving")
-    if resolution_m is not None and not (math.isfinite(resolution_m) and resolution_m > 0):
-        raise UsageError(f"resolution {resolution_m:g} m cannot be; give a positive number of metres")
+    if resolution_m is not None and not (math.isfinite(resolution_m) and resolution_m >= MIN_RESOLUTION_M):
+        raise UsageError(
+            f"resolution {resolution_m:g} m cannot be; give a number of metres, {MIN_RESOLUTION_M:g} or more"
+        )
 
 
 def footprint(georeference: Georeference, height_width: tuple[int, int], points: int = 65) -> NDArray[np.float64]:

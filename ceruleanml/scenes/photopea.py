@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ceruleanml.errors import SceneError
 from ceruleanml.scenes.georeference import Georeference
-from ceruleanml.scenes.raster import open_raster
+from ceruleanml.scenes.raster import open_dataset, open_raster
 from ceruleanml.scenes.scene import Scene
 
 
@@ -24,9 +24,12 @@ def find_background(folder: Path) -> Path | None:
     return found[0] if found else None
 
 
-def open_photopea(folder: Path, georeference: Georeference | None, band: str = "vv") -> Scene:
-    """The scene whose background lies in the folder; its id is the folder's name."""
+def open_photopea(folder: Path, scene_id: str, georeference: Georeference | None = None, band: str = "vv") -> Scene:
+    """The scene whose background lies in the folder."""
     background = find_background(folder)
     if background is None:
         raise SceneError(f"{folder}: holds no Background.png")
-    return open_raster(str(background), folder.name, georeference, band)
+    with open_dataset(str(background)) as dataset:
+        if dataset.dtypes[0] != "uint8":
+            raise SceneError(f"{background}: holds {dataset.dtypes[0]} pixels; export the background with 8 bits")
+    return open_raster(str(background), scene_id, georeference, band)

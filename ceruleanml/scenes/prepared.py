@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ceruleanml.errors import WriteError
 from ceruleanml.scenes.grid import Grid, Window
 from ceruleanml.scenes.scene import Scene
 from ceruleanml.scenes.warp import Bytes, block_factor, framed_pixels, warp
@@ -82,10 +83,11 @@ class PreparedScene:
 def write_cog(prepared: PreparedScene, target: Path) -> float:
     """Write the prepared scene as a Cloud-Optimised GeoTIFF (uint8, ZSTD, band-planar), strip by strip.
 
-    What comes back is the share of its pixels that hold data.
+    What comes back is the share of its pixels that hold data. Raises WriteError, and what reading the scene raises.
     """
     import rasterio
     import rasterio.shutil
+    from rasterio._err import CPLE_BaseError
 
     from ceruleanml.storage import gdal_environment
 
@@ -103,7 +105,11 @@ def write_cog(prepared: PreparedScene, target: Path) -> float:
                     prepared.fill(strip, start)
                     file.write(strip, window=((start, start + rows), (0, width)))
                     valid += strip[0].size if prepared.scene.nodata is None else int(np.count_nonzero(strip[0]))
+            target.unlink(missing_ok=True)
             rasterio.shutil.copy(plain, target, driver="COG", compress="ZSTD", level=1, interleave="BAND")
+    except (OSError, CPLE_BaseError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise WriteError(f"{target}: cannot be written: {reason or error}") from error
     finally:
         plain.unlink(missing_ok=True)
     return round(valid / (height * width), 6)

@@ -18,6 +18,8 @@ from ceruleanml.storage import gdal_environment, gdal_path, is_remote
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
+MAX_PIXELS = 1 << 32
+"""Ten times a full product; a header that says more is damaged, and nobody's memory would hold the image."""
 WHOLE_NUMBERS = ("uint8", "uint16", "int16", "uint32", "int32")
 
 
@@ -74,6 +76,8 @@ def open_raster(location: str, scene_id: str, georeference: Georeference | None 
     if not is_remote(location):
         check_intact(Path(location))
     with open_dataset(location) as dataset:
+        if dataset.height * dataset.width > MAX_PIXELS:
+            raise SceneError(f"{location}: says it has {dataset.height} x {dataset.width} pixels; too many, or damaged")
         if dataset.dtypes[0] not in WHOLE_NUMBERS:
             raise SceneError(f"{location}: holds {dataset.dtypes[0]} numbers; give amplitude DN as uint8 or uint16")
         height_width = (dataset.height, dataset.width)
@@ -129,7 +133,7 @@ def _palette(dataset: DatasetReader) -> NDArray[np.uint8] | None:
     """The red value of each palette index (backgrounds are gray, all three alike), or None without a palette."""
     from rasterio.enums import ColorInterp
 
-    if dataset.colorinterp[0] != ColorInterp.palette:
+    if dataset.colorinterp[0] != ColorInterp.palette or dataset.dtypes[0] != "uint8":
         return None
     colours = dataset.colormap(1)
     return np.array([colours.get(index, (0,))[0] for index in range(256)], dtype=np.uint8)

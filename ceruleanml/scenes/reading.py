@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import glob
+import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,8 @@ from ceruleanml.scenes.scene import PRODUCT_NAME, Radiometry, Scene
 from ceruleanml.storage import is_remote
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+MAX_ID_BYTES = 220
+"""Tiles add their row and column and a suffix to the scene's id, and file systems allow names of 255 bytes."""
 LIST_SUFFIXES = (".txt", ".list")
 
 
@@ -46,7 +50,7 @@ def _open_image(location: str, band: str) -> Scene:
         if not path.exists():
             raise SceneError(f"{location}: no such file or folder")
         if path.is_dir():
-            return open_photopea(path, None, band)
+            return open_photopea(path, scene_id_of(location), None, band)
     return open_raster(location, stem_of(location), band=band)
 
 
@@ -58,8 +62,10 @@ def is_safe(location: str) -> bool:
 
 def scene_id_of(location: str) -> str:
     """The id of the scene at a location, without opening it."""
-    path = Path(location)
-    return path.name if not is_safe(location) and not is_remote(location) and path.is_dir() else stem_of(location)
+    if is_remote(location):
+        return stem_of(location)
+    path = Path(os.path.abspath(location))  # of "." and "..", the folder's own name
+    return path.name if path.is_dir() and not is_safe(path.name) else stem_of(str(path))
 
 
 def find_scenes(arguments: Sequence[str]) -> list[str]:
@@ -73,12 +79,23 @@ def find_scenes(arguments: Sequence[str]) -> list[str]:
     for argument in arguments:
         for location in _expand(argument):
             scene_id = scene_id_of(location)
+            _check_scene_id(scene_id, location)
             other = found.setdefault(scene_id, location)
-            if Path(other).absolute() != Path(location).absolute():
+            if os.path.realpath(other) != os.path.realpath(location):
                 raise SceneError(f"{location}: scene {scene_id} was given before as {other}; rename or drop one")
     if not found:
         raise SceneError("no scenes were given; name scenes, folders of scenes or a scene list")
     return [found[scene_id] for scene_id in sorted(found)]
+
+
+def _check_scene_id(scene_id: str, location: str) -> None:
+    """Raise SceneError where files cannot be named after the scene."""
+    try:
+        length = len(scene_id.encode())
+    except UnicodeEncodeError as error:
+        raise SceneError(f"{location!r}: its name is not UTF-8; rename it") from error
+    if not 0 < length <= MAX_ID_BYTES:
+        raise SceneError(f"{location}: its name must have 1 to {MAX_ID_BYTES} bytes, for its tiles are named after it")
 
 
 def _expand(argument: str) -> Iterable[str]:
@@ -89,12 +106,19 @@ def _expand(argument: str) -> Iterable[str]:
         return [argument] if _is_scene_folder(path) else _scenes_within(path)
     if path.suffix in LIST_SUFFIXES and path.is_file():
         return _scenes_listed(path)
-    if path.exists():
+    if path.is_file():
         return [argument]
-    matches = sorted(glob.glob(argument, recursive=True))
+    if path.exists():
+        raise SceneError(f"{argument}: is neither a file nor a folder")
+    matches = [match for match in sorted(glob.glob(argument, recursive=True)) if _may_be_scene(Path(match))]
     if not matches:
-        raise SceneError(f"{argument}: no such file or folder, and as a pattern it matches nothing")
+        raise SceneError(f"{argument}: no such file or folder, and as a pattern it matches no scene")
     return [location for match in matches for location in _expand(match)]
+
+
+def _may_be_scene(path: Path) -> bool:
+    """Whether a file is named like a scene, or a folder may hold one; labels and side files are not."""
+    return path.is_dir() or (path.name.lower().endswith((*IMAGE_SUFFIXES, *LIST_SUFFIXES, ".zip")) and path.is_file())
 
 
 def _is_scene_folder(path: Path) -> bool:
@@ -105,8 +129,8 @@ def _scenes_within(folder: Path) -> list[str]:
     scenes = [
         str(child)
         for child in sorted(folder.iterdir())
-        if (child.is_dir() and _is_scene_folder(child))
-        or (child.is_file() and child.name.lower().endswith((*IMAGE_SUFFIXES, ".zip")) and child.name[0] != ".")
+        if (_is_scene_folder(child) if child.is_dir() else _may_be_scene(child) and child.name[0] != ".")
+        and child.suffix not in LIST_SUFFIXES
     ]
     if not scenes:
         raise SceneError(f"{folder}: holds no scene (a .SAFE product, an image, or a folder with Background.png)")
@@ -115,9 +139,11 @@ def _scenes_within(folder: Path) -> list[str]:
 
 def _scenes_listed(file: Path) -> list[str]:
     try:
-        lines = [line.split("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines()]
+        lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in file.read_text(encoding="utf-8-sig").split("\n")]
     except (OSError, UnicodeDecodeError) as error:
         raise SceneError(f"{file}: cannot be read as a list of scenes: {error}") from error
+    if any("\0" in line for line in lines):
+        raise SceneError(f"{file}: is no text; a list of scenes holds one location a line")
     return [line if is_remote(line) else str(file.parent / line) for line in lines if line]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,8 +39,8 @@ class Radiometry:
         if self.name not in ("dn", "sigma0_db"):
             raise UsageError(f"radiometry {self.name!r} is not known; choose dn or sigma0_db")
         low, high = self.db_range
-        if not low < high:
-            raise UsageError(f"dB range {low:g} {high:g} is empty; the first number must be the smaller")
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise UsageError(f"dB range {low:g} {high:g} is empty or endless; give two numbers, the smaller one first")
         if self.subtract_noise and self.name == "dn":
             raise UsageError("noise can be subtracted only from calibrated pixels; add radiometry sigma0_db")
 
