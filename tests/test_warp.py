@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from gdal_oracle import nearest_by_gdal
 from rasterio.control import GroundControlPoint
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
@@ -71,6 +72,23 @@ def test_hatteras_equals_gdal(shared_data):
     with rasterio.open(path) as source, WarpedVRT(source, crs="EPSG:4326", tolerance=0) as vrt:
         expected, grid = np.clip(vrt.read(1), 0, 255), Grid("gdal", vrt.transform, vrt.shape)
     np.testing.assert_array_equal(by_us(path, grid), expected)
+
+
+@pytest.mark.parametrize("grid", [("native", None), ("native", 250.0), ("serving", None)])
+def test_our_own_grids_equal_gdal(shared_data, tmp_path, grid):
+    path = shared_data / "hatteras" / "iw-vv.tiff"
+    ours = make_grid(open_raster(str(path), "s"), *grid)
+    expected = np.clip(nearest_by_gdal(path, ours, tmp_path), 0, 255)
+    assert np.count_nonzero(expected) > expected.size / 3
+    np.testing.assert_array_equal(by_us(path, ours), expected)
+
+
+@pytest.mark.parametrize("resolution", [500.0, 1234.5])
+def test_made_scenes_on_our_own_grids_equal_gdal(gcp_tiff, tmp_path, resolution):
+    ours = make_grid(open_raster(str(gcp_tiff), "s"), "native", resolution)
+    expected = nearest_by_gdal(gcp_tiff, ours, tmp_path)
+    assert expected.any()
+    np.testing.assert_array_equal(by_us(gcp_tiff, ours), expected)
 
 
 @pytest.mark.parametrize(

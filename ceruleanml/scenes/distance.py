@@ -1,16 +1,14 @@
 """Distance to features on the ground as a field of nodes, exact enough for 8 bits.
 
 Features become places: points, and steps along edges. The distance from a node is the chord to its nearest place on
-the WGS84 ellipsoid, within 0.3 m of the geodesic up to 60 km. An 8-bit value spans 60000 / 255 m; half of that, 117.6 m,
-is spent so:
+the WGS84 ellipsoid, within 0.3 m of the geodesic up to 60 km. An 8-bit value spans 60000 / 255 m; half of that,
+117.6 m, may be lost, and at most 117 m are:
 
 - 89.1 m: distance changes by at most a metre a metre, so the field, bilinear in cells of `NODE_SPACING_M`, is wrong by
   at most half a cell's diagonal (grids of wider pixels have a node at each, and nothing between);
-- 9 m: the nearest place on an edge lies at most half of `EDGE_STEP_M` away;
-- 18.4 m: of several places in a cell of `PLACE_CELL_M` one is kept, at most the cell's diagonal from the others.
-
-The nearest place is found within `TOLERANCE_M` (`nearest.py`), but only where a place is farther than a cell of nodes
-is wide, and there the steps along edges change the distance by less than a metre.
+- 18.4 m: of several places in a cell of `PLACE_CELL_M` one is kept, at most the cell's diagonal from the others;
+- 9 m: the nearest point of an edge lies at most half of `EDGE_STEP_M` from a place; or, where places are farther away
+  than a few pixels and the steps change the distance by less than 1 m, the 8 m within which `nearest.py` finds them.
 """
 
 from __future__ import annotations
@@ -120,7 +118,10 @@ def _along_edges(edges: Floats, box: Box, step_m: float) -> Floats:
     edge = np.repeat(np.arange(len(edges)), steps)
     position = np.arange(len(edge)) - np.repeat(np.cumsum(steps) - steps, steps)
     share = position / np.maximum(steps - 1, 1)[edge]
-    return np.asarray(edges[edge, :2] + along[edge] * share[:, None])
+    places = along[edge]
+    places *= share[:, None]
+    places += edges[edge, :2]
+    return places
 
 
 def _in(points: Floats, box: Box) -> Floats:

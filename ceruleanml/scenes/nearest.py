@@ -23,7 +23,7 @@ Indices = NDArray[np.int32]
 Counts = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
-TOLERANCE_M = 10.0
+TOLERANCE_M = 8.0
 """How much farther than the nearest place the one found may be."""
 PAIRS_AT_ONCE = 200_000
 """About so many pairs of square and place are weighed at once, which bounds memory."""
