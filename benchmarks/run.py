@@ -40,7 +40,7 @@ def rows(folder: Path) -> Iterator[Row]:
     yield "  peak memory, product of 16,685 x 25,788 at 10 m", f"{peak:.0f} MB", "<= 1,024 MB", peak <= 1024
     ratio, same = workers.measure(folder / "many")
     yield (
-        "two workers against one, 24 scenes, wall",
+        "two workers against one, 40 scenes, wall",
         f"{ratio:.2f} x, {'same' if same else 'OTHER'} bytes",
         (">= 1.8 x, same"),
         ratio >= 1.8 and same,

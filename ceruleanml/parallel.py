@@ -11,9 +11,15 @@ from ceruleanml.errors import UsageError
 if TYPE_CHECKING:
     from distributed import Client
 
-WORKER_ENVIRONMENT = {"OMP_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1}
-"""One thread a worker. Dask's own setting also has freed memory given back to the system at once
-(MALLOC_TRIM_THRESHOLD_), and asking for it again cost a third of the time of building a scene."""
+WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": 1,
+    "OPENBLAS_NUM_THREADS": 1,
+    "MALLOC_ARENA_MAX": 1,
+    "MALLOC_MMAP_MAX_": 0,
+    "MALLOC_TRIM_THRESHOLD_": 1 << 31,
+}
+"""One thread a worker, and freed memory kept for the next scene, which is as large (see glibc's mallopt). Dask's own
+setting gives freed blocks back to the system, and being given them again took a third of the time of a scene."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
