@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # The main job on simulated scenes, end to end. Run again, it skips what is done.
-# Usage: demo.sh FOLDER      with BIN, WORKERS and SEED from the environment
+# Usage: demo.sh FOLDER      with BIN, WORKERS, SEED and SCENES (how many) from the environment
 set -euo pipefail
 
 out=$1
 ceruleanml=${BIN:-.venv/bin}/ceruleanml
-seed=${SEED:-0}
+seed=${SEED:-0} scenes=${SCENES:-12}
 context=(--context "infra_distance=$out/raw/context/infrastructure.geojson" --context "ship_density=$out/raw/context/ship_density.tif")
 
 step() { printf '\n== %s\n' "$1"; }
 
-step "Simulating twelve scenes, a third of them without a slick"
-"$ceruleanml" simulate-scenes "$out/raw" --scenes 12 --seed "$seed"
+step "Simulating $scenes scenes, a third of them without a slick"
+"$ceruleanml" simulate-scenes "$out/raw" --scenes "$scenes" --seed "$seed"
 
 step "Parting them into training, validation and test by scene"
 "$ceruleanml" partition "$out/raw/scenes" --georeference "$out/raw/georeference/{scene_id}.json" --out "$out/parts" --train 0.6 --val 0.2 --test 0.2 --seed "$seed"
