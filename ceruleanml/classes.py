@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -53,9 +54,13 @@ class ClassTable:
         return self.names[1:]
 
     def id_of(self, name: str) -> int:
-        """The id of the class of that name. Raises ClassTableError with the known names."""
+        """The id of the class of that name. Raises ClassTableError with the slick classes there are."""
         if name not in self.names:
-            raise ClassTableError(f"class {name!r} is not in the class table; it has {', '.join(self.names)}")
+            near = get_close_matches(str(name), self.slick_names, n=1)
+            meant = f"did you mean {near[0]}? It" if near else "it"
+            raise ClassTableError(
+                f"class {name!r} is not in the class table; {meant} has {', '.join(self.slick_names)}"
+            )
         return self.names.index(name)
 
     def as_rows(self) -> list[dict[str, Any]]:

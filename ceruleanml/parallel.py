@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -55,22 +57,30 @@ def run_units(
 
 @contextmanager
 def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
+    with _local_client(workers) if scheduler is None else _remote_client(scheduler) as client:
+        yield client
+
+
+@contextmanager
+def _local_client(workers: int) -> Iterator[Client]:
     import logging
 
     import dask
     from distributed import Client, LocalCluster
 
-    if scheduler is None:
-        with (
-            dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}),
-            LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1",
-                memory_limit=None, silence_logs=logging.CRITICAL,
-            ) as cluster,
-            Client(cluster) as client,
-        ):  # fmt: skip
-            yield client
-        return
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}), _interrupts_ignored():
+        cluster = LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1",
+            memory_limit=None, silence_logs=logging.CRITICAL,
+        )  # fmt: skip
+    with cluster, Client(cluster) as client:
+        yield client
+
+
+@contextmanager
+def _remote_client(scheduler: str) -> Iterator[Client]:
+    from distributed import Client
+
     try:
         client = Client(scheduler, timeout="10s")
     except (OSError, TimeoutError, ValueError) as error:
@@ -81,3 +91,16 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
         if not client.scheduler_info()["workers"]:
             raise UsageError(f"scheduler {scheduler}: has no workers; start `dask worker {scheduler}` first")
         yield client
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes started meanwhile ignore Ctrl-C, which is for this one: it ends them itself."""
+    if threading.current_thread() is not threading.main_thread():  # where signals cannot be set
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -11,6 +11,8 @@ parts=$1 out=$2
 shift 2
 ceruleanml=${CERULEANML:-$(dirname "$0")/../.venv/bin/ceruleanml}
 
+compgen -G "$parts/*_scenes.txt" >/dev/null || { echo "$parts: holds no train_scenes.txt, val_scenes.txt or test_scenes.txt" >&2; exit 2; }
+
 status=0
 for part in train val test; do
     [ -f "$parts/${part}_scenes.txt" ] || { echo "no $parts/${part}_scenes.txt: no $part set"; continue; }

@@ -97,7 +97,7 @@ def test_out_holds_something_else(photopea):
         build(photopea)
     assert (photopea / "out" / "thesis.txt").read_text() == "precious"
     build(photopea, "mine")
-    with pytest.raises(DatasetError, match="mine: was built from other arguments; remove it"):
+    with pytest.raises(DatasetError, match="mine: was built from other arguments \\(seed\\); remove it"):
         build(photopea, "mine", seed=1)
 
 

@@ -56,5 +56,7 @@ def test_refused_tables(tmp_path, text, message):
 def test_missing_table_and_unknown_class(tmp_path):
     with pytest.raises(ClassTableError, match=r"none\.toml: cannot be read"):
         load_classes(tmp_path / "none.toml")
-    with pytest.raises(ClassTableError, match="it has background, infra_slick"):
+    with pytest.raises(ClassTableError, match="it has infra_slick, natural_seep"):
         load_classes().id_of("whale")
+    with pytest.raises(ClassTableError, match=r"did you mean recent_vessel\? It has"):
+        load_classes().id_of("recent_vesel")

@@ -30,7 +30,7 @@ ARGUMENTS = ("make-dataset", "in", "--georeference", "gcps/{scene_id}.json", "--
 def test_make_dataset_says_what_it_made_and_that_it_is_there(scenes):
     first, second = (run(*ARGUMENTS, "--out", "out", cwd=scenes) for _ in range(2))
     assert (first.returncode, first.stderr) == (0, "")
-    assert first.stdout.startswith("out made ") and first.stdout.endswith("from 1 of 1 scenes\n")
+    assert first.stdout.startswith("out made ") and first.stdout.endswith("from 1 of 1 scene\n")
     assert second.returncode == 0 and second.stdout.startswith("out is there already: ")
 
 
@@ -41,7 +41,7 @@ def test_quiet_is_silent(scenes):
 
 def test_dry_run_writes_nothing(scenes):
     done = run(*ARGUMENTS, "--out", "out", "--dry-run", cwd=scenes)
-    assert done.returncode == 0 and "1 labelled slicks: at most" in done.stdout
+    assert done.returncode == 0 and "1 labelled slick: at most" in done.stdout
     assert sorted(path.name for path in scenes.iterdir()) == ["gcps", "in"]
 
 

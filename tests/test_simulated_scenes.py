@@ -263,9 +263,9 @@ def test_png_strips_make_one_image(height: int, width: int, cut: int, fill: int)
 def test_the_verb_writes_scenes_and_explains_every_option(tmp_path: Path):
     app = typer.Typer()
     app.command()(verb)
-    options = ["--scenes", "1", "--height", "80", "--width", "96", "--resolution", "80", "--seed", "5", "--quiet"]
+    options = ["--scenes", "1", "--height", "80", "--width", "96", "--resolution", "80", "--seed", "5"]
     done = CliRunner().invoke(app, [str(tmp_path / "made"), *options], catch_exceptions=False)
-    assert done.exit_code == 0 and "1 scenes of 80 x 96 pixels at 80 m" in done.output
+    assert done.exit_code == 0 and "1 scene of 80 x 96 pixels at 80 m" in done.output
     assert len(list((tmp_path / "made" / "scenes").iterdir())) == 1
     shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
     for option in ("--scenes", "--height", "--width", "--resolution", "--format", "--labels", "--seed", "--quiet"):

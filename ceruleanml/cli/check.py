@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceruleanml.cli.console import SOME_FAILED, console_progress
+from ceruleanml.cli.console import SOME_FAILED, console_progress, counted
 from ceruleanml.cli.options import Quiet
 
 if TYPE_CHECKING:
@@ -25,8 +25,12 @@ def check(
         ),
     ],
     out: Annotated[
-        Path, typer.Option(help="CSV of every offender: dataset, tile_id, scene_id, reason, detail. Replaced if there.")
-    ] = Path("removed_samples.csv"),
+        Path | None,
+        typer.Option(
+            help="CSV of every offender: dataset, tile_id, scene_id, reason, detail. Replaced if there. Default: "
+            "removed_samples.csv, written when something is found."
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> int:
     """Look for what spoils training and testing.
@@ -39,17 +43,19 @@ def check(
     from ceruleanml.datasets import checks
 
     report = checks.check(datasets, console_progress(quiet))
-    checks.write_removed(report, out)
+    target = out or Path("removed_samples.csv")
+    if out is not None or report.findings:
+        checks.write_removed(report, target)
     if not quiet:
-        _print(report, out)
+        _print(report, target)
     return SOME_FAILED if report.findings else 0
 
 
 def _print(report: CheckReport, out: Path) -> None:
     from ceruleanml.datasets.checks import REASONS
 
-    sets = "1 data set" if len(report.datasets) == 1 else f"{len(report.datasets)} data sets"
-    looked = f"{report.tiles:,} tiles with {report.annotations:,} annotations in {sets}"
+    tiles, annotations = counted(report.tiles, "tile"), counted(report.annotations, "annotation")
+    looked = f"{tiles} with {annotations} in {counted(len(report.datasets), 'data set')}"
     if not report.findings:
         typer.echo(f"{looked}: nothing found")
         return

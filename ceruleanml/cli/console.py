@@ -47,6 +47,11 @@ class Bar:
         self._bar.stop()
 
 
+def counted(number: int, name: str) -> str:
+    """The number with its noun: `1 scene`, `1,381 tiles`."""
+    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
+
+
 def console_progress(quiet: bool) -> Progress:
     """A bar on a terminal, nothing elsewhere or with `quiet`."""
     return Bar() if sys.stderr is not None and sys.stderr.isatty() and not quiet else Silent()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceruleanml.cli.console import console_progress
+from ceruleanml.cli.console import console_progress, counted
 from ceruleanml.cli.options import Quiet
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def _print(dataset: Path, found: DatasetStatistics) -> None:
     console.width = max(console.width, TABLE_WIDTH)
     failed = f", {found.failed_scenes:,} more failed" if found.failed_scenes else ""
     typer.echo(
-        f"{dataset}: {found.tiles:,} tiles ({found.empty_tiles:,} without a slick) of {len(found.scenes):,} scenes"
+        f"{dataset}: {counted(found.tiles, 'tile')} ({found.empty_tiles:,} without a slick) of "
+        f"{counted(len(found.scenes), 'scene')}"
         f"{failed}; {found.valid_fraction:.1%} of their pixels hold data\n"
     )
     classes = ["class", "slicks", "pieces", "tiles", "scenes", "pixels", "km²", "median km²", "median km", "elongation"]
@@ -68,6 +69,7 @@ def _print(dataset: Path, found: DatasetStatistics) -> None:
          _median(row.area_km2_quantiles), _median(row.length_km_quantiles), _median(row.elongation_quantiles)]
         for row in found.classes
     )))  # fmt: skip
+    typer.echo()
     channels = ([row.name, _figure(row.mean), _figure(row.deviation)] for row in found.channels)
     console.print(_table(["channel", "mean", "deviation"], channels))
 
@@ -81,7 +83,6 @@ def _table(titles: list[str], rows: Iterable[list[str]]) -> object:
         made.add_column(title, justify="right" if number else "left", no_wrap=True)
     for row in rows:
         made.add_row(*row)
-    made.add_row()
     return made
 
 

@@ -17,7 +17,6 @@ from ceruleanml.errors import CeruleanError
 
 app = typer.Typer(
     help="From Sentinel-1 scenes and hand labels to slick models, and back to the labels that teach most.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     invoke_without_command=True,
     add_completion=False,
@@ -46,7 +45,7 @@ def options(
 
 def main() -> None:
     """Run the command line. Users' errors end in one line and status 2, an interrupt in status 130."""
-    arguments = sys.argv[1:]
+    arguments = sys.argv[1:] or ["--help"]
     debug = "--debug" in arguments
     try:
         status = app(args=[word for word in arguments if word != "--debug"], standalone_mode=False)

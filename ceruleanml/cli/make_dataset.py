@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceruleanml.cli.console import SOME_FAILED, console_progress
+from ceruleanml.cli.console import SOME_FAILED, console_progress, counted
 from ceruleanml.cli.options import (
     Classes,
     Georeference,
@@ -182,16 +182,19 @@ def _lines(path: Path | None) -> list[str]:
 
 
 def _print_report(report: BuildReport) -> None:
-    for note, scene_ids in _by_note(report.notes).items():
-        others = f" and {len(scene_ids) - 1:,} more" if len(scene_ids) > 1 else ""
-        typer.echo(f"note: {scene_ids[0]}{others}: {note}")
+    _print_notes(report.notes)
     for error in report.failed.values():
         typer.echo(f"failed: {error}", err=True)
     verb = "made" if report.built_now else "is there already:"
-    typer.echo(
-        f"{report.out} {verb} {report.tiles:,} tiles with {report.annotations:,} annotations "
-        f"from {report.scenes - len(report.failed):,} of {report.scenes:,} scenes"
-    )
+    built = f"{report.scenes - len(report.failed):,} of {counted(report.scenes, 'scene')}"
+    tiles, annotations = counted(report.tiles, "tile"), counted(report.annotations, "annotation")
+    typer.echo(f"{report.out} {verb} {tiles} with {annotations} from {built}")
+
+
+def _print_notes(notes: dict[str, list[str]]) -> None:
+    for note, scene_ids in _by_note(notes).items():
+        others = f" and {len(scene_ids) - 1:,} more" if len(scene_ids) > 1 else ""
+        typer.echo(f"note: {scene_ids[0]}{others}: {note}")
 
 
 def _by_note(notes: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -204,10 +207,13 @@ def _by_note(notes: dict[str, list[str]]) -> dict[str, list[str]]:
 
 
 def _print_estimate(found: Estimate, options: BuildOptions) -> None:
+    _print_notes(found.notes)
     for error in found.failed.values():
         typer.echo(f"would fail: {error}", err=True)
-    megabytes = found.raw_bytes / 1e6
-    typer.echo(
-        f"{found.scenes - len(found.failed):,} of {found.scenes:,} scenes, {found.instances:,} labelled slicks: at "
-        f"most {found.tiles:,} tiles of {len(options.channels)} channels, {megabytes:,.1f} MB before compression"
-    )
+    good = found.scenes - len(found.failed)
+    if good:
+        tiles, channels = counted(found.tiles, "tile"), counted(len(options.channels), "channel")
+        typer.echo(
+            f"{good:,} of {counted(found.scenes, 'scene')}, {counted(found.instances, 'labelled slick')}: at most "
+            f"{tiles} of {channels}, {found.raw_bytes / 1e6:,.1f} MB before compression"
+        )

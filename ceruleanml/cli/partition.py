@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceruleanml.cli.console import SOME_FAILED, console_progress
+from ceruleanml.cli.console import SOME_FAILED, console_progress, counted
 from ceruleanml.cli.options import (
     Classes,
     Georeference,
@@ -90,11 +90,12 @@ def partition(
 
 def _print(parts: Partition, found: Summaries, paths: list[Path]) -> None:
     by_id = {scene.scene_id: scene for scene in found.scenes}
-    typer.echo(f"{len(found.scenes):,} scenes in {len(parts.groups):,} groups that stay together")
+    scenes, groups = counted(len(found.scenes), "scene"), counted(len(parts.groups), "group")
+    typer.echo(f"{scenes} in {groups} that stay together")
     for path, scene_ids in zip(paths, filter(None, parts.parts.values()), strict=True):
         totals: dict[str, int] = {}
         for scene_id in scene_ids:
             for name, count in by_id[scene_id].class_counts.items():
                 totals[name] = totals.get(name, 0) + count
         listed = ", ".join(f"{name} {count:,}" for name, count in sorted(totals.items())) or "no slicks"
-        typer.echo(f"{path}: {len(scene_ids):,} scenes; {listed}")
+        typer.echo(f"{path}: {counted(len(scene_ids), 'scene')}; {listed}")

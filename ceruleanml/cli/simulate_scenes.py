@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ceruleanml.cli.console import console_progress
+from ceruleanml.cli.console import console_progress, counted
 from ceruleanml.cli.options import Classes, Quiet, Seed
 
 
@@ -24,7 +24,9 @@ def simulate_scenes(
     labels: Annotated[
         str, typer.Option("--labels", help="photopea: an RGBA layer a slick; geojson: a file of outlines a scene.")
     ] = "photopea",
-    slick_free: Annotated[float, typer.Option("--slick-free", help="Share of scenes without any slick.")] = 1 / 3,
+    slick_free: Annotated[
+        float, typer.Option("--slick-free", help="Share of scenes without any slick.", show_default="a third")
+    ] = 1 / 3,
     classes: Classes = None,
     seed: Seed = 0,
     quiet: Quiet = False,
@@ -50,4 +52,5 @@ def simulate_scenes(
         console_progress(quiet),
         load_classes(classes),
     )
-    typer.echo(f"{out}: {len(made)} scenes of {height} x {width} pixels at {resolution:g} m")
+    if not quiet:
+        typer.echo(f"{out}: {counted(len(made), 'scene')} of {height} x {width} pixels at {resolution:g} m")

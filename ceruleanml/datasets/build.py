@@ -112,7 +112,9 @@ def _existing(out: Path, plan: Record, options: BuildOptions) -> Record | None:
     if not (out / MANIFEST_NAME).is_file():
         raise DatasetError(f"{out}: exists and is no data set; choose another --out")
     manifest: Record = read_json(out / MANIFEST_NAME)
-    changed = [key for key in ("arguments", "classes", "format_version") if manifest.get(key) != plan[key]]
+    changed = [key for key in ("classes", "format_version") if manifest.get(key) != plan[key]]
+    before, now = manifest.get("arguments", {}), plan["arguments"]
+    changed += [f"arguments ({key})" for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
     made_at = (out / MANIFEST_NAME).stat().st_mtime
     for scene_id, scene in manifest.get("scenes", {}).items() if not changed else ():
         if scene["state"] == "built":

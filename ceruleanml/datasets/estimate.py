@@ -23,6 +23,7 @@ class Estimate:
     instances: int
     raw_bytes: int
     failed: dict[str, str]
+    notes: dict[str, list[str]]
 
 
 def estimate(scenes: Sequence[str], options: BuildOptions, progress: Progress | None = None) -> Estimate:
@@ -35,7 +36,7 @@ def estimate(scenes: Sequence[str], options: BuildOptions, progress: Progress | 
     locations = find_scenes(scenes)
     check_labels_match(locations, options)
     tiles = instances = pixels = 0
-    failed = {}
+    failed, notes = {}, {}
     progress.start("Looking at scenes", len(locations))
     for location in locations:
         try:
@@ -50,6 +51,8 @@ def estimate(scenes: Sequence[str], options: BuildOptions, progress: Progress | 
             tiles += len(grid)
             pixels += len(grid) * grid.tile_size[0] * grid.tile_size[1]
             instances += len(labelled.instances)
+            if labelled.notes:
+                notes[labelled.scene.scene_id] = list(labelled.notes)
         progress.advance()
     progress.finish()
-    return Estimate(len(locations), tiles, instances, pixels * len(options.channels), failed)
+    return Estimate(len(locations), tiles, instances, pixels * len(options.channels), failed, notes)

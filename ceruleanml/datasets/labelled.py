@@ -11,10 +11,11 @@ from ceruleanml.labels.burn import burn
 from ceruleanml.labels.finding import label_files, labels_of
 from ceruleanml.labels.instances import GridInstance
 from ceruleanml.scenes.context import ContextChannel, open_context
-from ceruleanml.scenes.grid import Grid, make_grid
+from ceruleanml.scenes.grid import Grid, make_grid, source_resolution_m
 from ceruleanml.scenes.reading import need_georeference, open_scene, scene_id_of
 from ceruleanml.scenes.scene import Scene
 
+OUTSIDE = "lies outside the scene (in GeoJSON longitude comes first)"
 NO_GEOREFERENCE = "no georeference: its tiles are cut in the image's own pixels"
 
 
@@ -51,9 +52,11 @@ def label_scene(location: str, options: BuildOptions) -> LabelledScene:
     burnt = [(instance.slick_id, burn(instance, grid, scene.georeference)) for instance in labels.instances]
     instances = [_of_scene(found, scene.scene_id) for _, found in burnt if found is not None]
     context = tuple(open_context(spec, grid, scene.scene_id) for spec in options.context)
-    notes = [*labels.notes, *(f"{slick_id}: lies outside the scene" for slick_id, found in burnt if found is None)]
+    notes = [*labels.notes, *(f"{slick_id}: {OUTSIDE}" for slick_id, found in burnt if found is None)]
     if scene.georeference is None:
         notes.append(NO_GEOREFERENCE)
+    elif options.grid == "serving":
+        notes += _coarser_than_served(scene, grid)
     return LabelledScene(
         location=location,
         scene=scene,
@@ -63,6 +66,16 @@ def label_scene(location: str, options: BuildOptions) -> LabelledScene:
         label_inputs=labels.inputs,
         inputs=(*scene.inputs, *labels.inputs, *(path for channel in context for path in channel.inputs)),
         notes=tuple(notes),
+    )
+
+
+def _coarser_than_served(scene: Scene, grid: Grid) -> list[str]:
+    """A note where the image is so coarse that the service, which reads full products, would see another picture."""
+    if scene.georeference is None or grid.metres_per_pixel is None:
+        return []
+    own, served = source_resolution_m(scene.georeference, scene.height_width), grid.metres_per_pixel[0]
+    return (
+        [f"its pixels of {own:.0f} m are repeated on the serving grid of {served:.0f} m"] if own > 1.5 * served else []
     )
 
 

@@ -16,6 +16,7 @@ from ceruleanml.storage import is_remote
 
 GEOJSON_SUFFIXES = (".geojson", ".json")
 MASK_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+NO_LAYERS = "its folder holds no layer (PNG): taken as a scene without slicks"
 NO_LABELS = "no labels found: taken as a scene without slicks"
 
 
@@ -47,7 +48,7 @@ def labels_of(
     if source.suffix.lower() in GEOJSON_SUFFIXES:
         return _from_geojson(source, classes, scene_id)
     mask = read_mask(source, height_width, mask_class, mask_threshold, scene_id)
-    notes = () if mask else (f"{source}: holds no pixel above {mask_threshold}",)
+    notes = () if mask else (f"its mask holds no pixel above {mask_threshold}",)
     return Labels((mask,) if mask else (), (str(source),), notes)
 
 
@@ -94,9 +95,9 @@ def _from_layers(folder: Path, height_width: tuple[int, int], classes: ClassTabl
     if not layers and any(path.suffix.lower() in GEOJSON_SUFFIXES for path in folder.iterdir()):
         raise LabelError(f"{folder}: holds GeoJSON but no layers; put one file {scene_id}.geojson beside the folder")
     if not layers:
-        return Labels((), (), (f"{folder}: holds no layer (PNG): taken as a scene without slicks",))
+        return Labels((), (), (NO_LAYERS,))
     read = [(path, read_layer(path, height_width, classes, scene_id)) for path in layers]
-    notes = tuple(f"{path}: holds no labelled pixel" for path, mask in read if mask is None)
+    notes = tuple(f"{path.name}: holds no labelled pixel" for path, mask in read if mask is None)
     return Labels(tuple(mask for _, mask in read if mask), tuple(str(path) for path in layers), notes)
 
 

@@ -1,0 +1,40 @@
+"""What the stage pages show is what their commands print: each is run in order, as its reader would."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def plain(text):
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("page", ["scenes", "labels", "datasets"])
+def test_the_page_shows_what_its_commands_print(tmp_path, page):
+    (tmp_path / "scripts").symlink_to(ROOT / "scripts")
+    here = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{here}:{os.environ['PATH']}", "CERULEANML": str(here / "ceruleanml")}
+    printed, checked = "", 0
+    for language, content in FENCE.findall((ROOT / "docs" / f"{page}.md").read_text()):
+        if language in ("sh", "python"):
+            shell = ["bash", "-e"] if language == "sh" else [sys.executable]
+            run = subprocess.run(shell, input=content, cwd=tmp_path, env=environment, capture_output=True, text=True)
+            assert run.returncode == 0, f"{content}\n{run.stderr}"
+            printed = run.stdout
+        elif language == "text" and printed:
+            assert plain(content) == plain(printed), content
+            printed, checked = "", checked + 1
+    assert checked >= 1
+
+
+def test_links_lead_somewhere():
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
