@@ -17,6 +17,7 @@ from ceruleanml.datasets import staging
 from ceruleanml.datasets.build import make_dataset
 from ceruleanml.datasets.options import BuildOptions
 from ceruleanml.errors import CeruleanError, DatasetError, LabelError, SceneError, WriteError
+from ceruleanml.scenes.context import parse_context
 from ceruleanml.scenes.reading import find_scenes, scene_id_of
 
 RING = [[10.02, 39.97], [10.06, 39.97], [10.06, 39.96], [10.02, 39.96], [10.02, 39.97]]
@@ -272,6 +273,48 @@ def test_full_disk_while_a_whole_scene_is_written(photopea):
     assert run.returncode == 2 and "Traceback" not in run.stderr
     assert run.stderr.splitlines()[-1].startswith("ceruleanml: ") and "cannot be written" in run.stderr
     assert not (photopea / "out").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 300 kB: a file system in memory, which only root may mount."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+@pytest.mark.parametrize("tile_size", ["32", "0"])
+def test_a_really_full_disk(photopea, small_disk, tile_size):
+    """One line, nothing under the data set's name; with more room the same command continues."""
+    for number in range(40):
+        write_photopea(photopea / "in" / f"more{number}", pixels(number), {})
+        write_gcps(photopea / "gcps" / f"more{number}.json")
+    arguments = [word if word != "32" else tile_size for word in command(photopea, "disk/out")]
+    full = subprocess.run(arguments, capture_output=True, text=True)
+    assert full.returncode == 2 and "Traceback" not in full.stderr
+    last = full.stderr.splitlines()[-1]
+    assert last.startswith("ceruleanml: ") and "cannot be written: " in last
+    assert not (small_disk / "out").exists()
+    subprocess.run(["mount", "-o", "remount,size=50m", small_disk], check=True)
+    assert subprocess.run(arguments, capture_output=True).returncode == 0
+    straight = [word if word != "32" else tile_size for word in command(photopea, "straight")]
+    assert subprocess.run(straight, capture_output=True).returncode == 0
+    assert contents(small_disk / "out") == contents(photopea / "straight")
+
+
+def test_context_that_one_scene_lacks_stops_that_scene_only(photopea):
+    for name in "ac":
+        points = {"type": "MultiPoint", "coordinates": [[10.05, 39.97]]}
+        place = {"type": "Feature", "properties": {}, "geometry": points}
+        path = photopea / f"platforms_{name}.geojson"
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": [place]}))
+    report = build(photopea, context=(parse_context(f"infra_distance={photopea}/platforms_{{scene_id}}.geojson"),))
+    assert list(report.failed) == ["b"] and "platforms_b.geojson" in report.failed["b"]
+    assert report.tiles > 10
 
 
 def test_without_stderr_it_still_works(photopea):

@@ -8,8 +8,11 @@ import pytest
 from rasterio.env import Env
 from rasterio.session import DummySession
 from safe_product import PRODUCT, make_safe, zip_safe
+from scenes_made import pixels, write_tiff
 from servers import S3Server, gcs_server, s3_server
 
+from ceruleanml.datasets.build import make_dataset
+from ceruleanml.datasets.options import BuildOptions
 from ceruleanml.errors import SceneError, StorageError
 from ceruleanml.scenes.safe import open_safe
 from ceruleanml.scenes.scene import Radiometry
@@ -26,6 +29,7 @@ def buckets(tmp_path_factory: pytest.TempPathFactory) -> Path:
         product = make_safe(data / bucket)
         zip_safe(product, data / bucket / f"{PRODUCT}.zip")
         make_safe(data / bucket / "GRD", bucket_names=True)
+        write_tiff(data / bucket / "one.tif", pixels())
         (data / bucket / "lacking.SAFE").mkdir()
         (data / bucket / "lacking.SAFE" / "manifest.safe").write_bytes((product / "manifest.safe").read_bytes())
     return data
@@ -60,6 +64,17 @@ def test_a_product_in_a_bucket_is_the_local_one(remote, buckets, place):
     assert there.georeference == here.georeference
     assert np.array_equal(there.reader.rows(0, 24), here.reader.rows(0, 24))
     assert there.inputs[0].startswith(f"{remote}/{place}")
+
+
+@pytest.mark.parametrize("place", ["one.tif", f"{PRODUCT}.SAFE", f"{PRODUCT}.zip"])
+def test_a_data_set_of_a_bucket_has_the_tiles_of_a_local_one(remote, buckets, place, tmp_path):
+    for name, location in (("there", f"{remote}/{place}"), ("here", str(buckets / "open" / place))):
+        report = make_dataset([location], tmp_path / name, BuildOptions(tile_size=(32, 32)))
+        assert report.failed == {} and report.tiles > 0
+    there, here = (
+        {p.name: p.read_bytes() for p in (tmp_path / name / "tiles").iterdir()} for name in ("there", "here")
+    )
+    assert there == here
 
 
 def test_what_is_not_in_the_bucket_is_named(remote):
