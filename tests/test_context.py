@@ -182,7 +182,7 @@ def test_a_large_raster_is_read_in_strips(tmp_path, monkeypatch):
     path = write_raster(tmp_path / "a.tif", values, from_bounds(55.9, 25.7, 56.4, 26.1, 60, 50))
     grid = native_grid(100)
     held = whole(f"ship_density={path}", grid)
-    monkeypatch.setattr("ceruleanml.scenes.rasters.HELD_PIXELS", 0)
+    monkeypatch.setattr("ceruleanml.scenes.context_rasters.HELD_PIXELS", 0)
     band = channel(f"ship_density={path}", grid)
     assert np.array_equal(np.concatenate([band.rows(0, 3), band.rows(3, 201), band.rows(201, 300)]), held)
 

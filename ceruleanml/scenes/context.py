@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceruleanml.errors import ContextError, UsageError
+from ceruleanml.scenes.context_rasters import Scaling, open_raster
+from ceruleanml.scenes.context_vectors import Box, is_vector, read_features
 from ceruleanml.scenes.distance import FULL_DISTANCE_M, Nodes, distance_field, reach_of
 from ceruleanml.scenes.grid import Grid
-from ceruleanml.scenes.rasters import Scaling, open_raster
 from ceruleanml.scenes.sampling import Axis, SpreadField
-from ceruleanml.scenes.vectors import Box, is_vector, read_features
 from ceruleanml.storage import gdal_path, is_remote
 
 CONSTANTS = {"zeros": 0, "full": 255}

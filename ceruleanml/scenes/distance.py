@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ceruleanml.scenes.context_vectors import Box, Features, Floats
 from ceruleanml.scenes.grid import Grid
 from ceruleanml.scenes.nearest import DEGREE_M, NONE, Lattice, earth_centred, nearest_places
-from ceruleanml.scenes.vectors import Box, Features, Floats
 
 FULL_DISTANCE_M = 60_000.0
 """Distance that becomes 255, as does every larger one."""

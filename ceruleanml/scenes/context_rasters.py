@@ -17,10 +17,10 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from ceruleanml.errors import ContextError, GeoreferenceError
+from ceruleanml.scenes.context_vectors import Box, Floats
 from ceruleanml.scenes.georeference import AffineGeoreference
 from ceruleanml.scenes.grid import Grid
 from ceruleanml.scenes.sampling import Axis, Bytes, Field, SpreadField
-from ceruleanml.scenes.vectors import Box, Floats
 
 HELD_PIXELS = 1 << 24
 """A raster with more pixels over the scene than this is read strip by strip instead of being held in memory."""
