@@ -276,20 +276,27 @@ def test_full_disk_while_a_whole_scene_is_written(photopea):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A disk of 300 kB: a file system in memory, which only root may mount."""
+def small_disk(tmp_path, request):
+    """A disk of so many kB: a file system in memory, which only root may mount."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk], capture_output=True, text=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={request.param}k", "tmpfs", disk], capture_output=True, text=True
+    )
     if mounted.returncode:
         pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
     yield disk
     subprocess.run(["umount", disk], check=True)
 
 
-@pytest.mark.parametrize("tile_size", ["32", "0"])
+@pytest.mark.parametrize(
+    ("tile_size", "small_disk"), [("32", 300), ("0", 298), ("0", 302), ("0", 306)], indirect=["small_disk"]
+)
 def test_a_really_full_disk(photopea, small_disk, tile_size):
-    """One line, nothing under the data set's name; with more room the same command continues."""
+    """Nothing under the data set's name, and with more room the same command continues to the same bytes.
+
+    Of whole scenes, GDAL tells of the full disk or not, by the page at which it fills.
+    """
     for number in range(40):
         write_photopea(photopea / "in" / f"more{number}", pixels(number), {})
         write_gcps(photopea / "gcps" / f"more{number}.json")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +17,8 @@ from ceruleanml.scenes.scene import Scene
 from ceruleanml.scenes.warp import Bytes, block_factor, framed_pixels, warp
 
 STRIP_ROWS = 512
+ALMOST_FULL_BYTES = 1 << 20
+"""With less room than this, a failed write is the full disk's fault, whatever GDAL calls it."""
 
 
 class Channel(Protocol):
@@ -83,36 +87,59 @@ class PreparedScene:
 def write_cog(prepared: PreparedScene, target: Path) -> float:
     """Write the prepared scene as a Cloud-Optimised GeoTIFF (uint8, ZSTD, band-planar), strip by strip.
 
-    What comes back is the share of its pixels that hold data. Raises WriteError, and what reading the scene raises.
+    What comes back is the share of its pixels that hold data. The file is read back and compared, since GDAL does not
+    always tell of a full disk. Raises WriteError, and what reading the scene raises.
     """
-    import rasterio
     import rasterio.shutil
     from rasterio._err import CPLE_BaseError
 
     from ceruleanml.storage import gdal_environment
 
     plain = target.with_name(f".{target.name}.strips.tif")
-    height, width = prepared.grid.height_width
-    valid = 0
     try:
         with gdal_environment():
-            with rasterio.open(plain, "w", **_profile(prepared)) as file:
-                file.descriptions = prepared.band_names
-                file.update_tags(**prepared.tags())
-                for start in range(0, height, STRIP_ROWS):
-                    rows = min(STRIP_ROWS, height - start)
-                    strip = np.zeros((len(prepared.channels), rows, width), dtype=np.uint8)
-                    prepared.fill(strip, start)
-                    file.write(strip, window=((start, start + rows), (0, width)))
-                    valid += strip[0].size if prepared.scene.nodata is None else int(np.count_nonzero(strip[0]))
+            valid, written = _write_strips(prepared, plain)
             target.unlink(missing_ok=True)
             rasterio.shutil.copy(plain, target, driver="COG", compress="ZSTD", level=1, interleave="BAND")
+            if _checksum(target) != written:
+                raise OSError("what was written cannot be read back")
     except (OSError, CPLE_BaseError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise WriteError(f"{target}: cannot be written: {reason or error}") from error
+        target.unlink(missing_ok=True)
+        full = shutil.disk_usage(target.parent).free < ALMOST_FULL_BYTES
+        raise WriteError(f"{target}: cannot be written: {'No space left on device' if full else error}") from error
     finally:
         plain.unlink(missing_ok=True)
-    return round(valid / (height * width), 6)
+    return round(valid / (prepared.grid.height_width[0] * prepared.grid.height_width[1]), 6)
+
+
+def _write_strips(prepared: PreparedScene, path: Path) -> tuple[int, int]:
+    """Write the bands as an ordinary GeoTIFF; the number of pixels that hold data, and the checksum of all strips."""
+    import rasterio
+
+    height, width = prepared.grid.height_width
+    valid = checksum = 0
+    with rasterio.open(path, "w", **_profile(prepared)) as file:
+        file.descriptions = prepared.band_names
+        file.update_tags(**prepared.tags())
+        for start in range(0, height, STRIP_ROWS):
+            rows = min(STRIP_ROWS, height - start)
+            strip = np.zeros((len(prepared.channels), rows, width), dtype=np.uint8)
+            prepared.fill(strip, start)
+            file.write(strip, window=((start, start + rows), (0, width)))
+            checksum = zlib.crc32(strip.data, checksum)
+            valid += strip[0].size if prepared.scene.nodata is None else int(np.count_nonzero(strip[0]))
+    return valid, checksum
+
+
+def _checksum(path: Path) -> int:
+    import rasterio
+
+    checksum = 0
+    with rasterio.open(path) as file:
+        for start in range(0, file.height, STRIP_ROWS):
+            stop = min(start + STRIP_ROWS, file.height)
+            checksum = zlib.crc32(file.read(window=((start, stop), (0, file.width))).data, checksum)
+    return checksum
 
 
 def _profile(prepared: PreparedScene) -> dict[str, Any]:
