@@ -58,7 +58,7 @@ OUT ?=
 ARGS ?=
 .PHONY: make-dataset
 make-dataset: setup ## Build one data set: SCENES=… OUT=… [ARGS=…]
-	@test -n "$(SCENES)" -a -n "$(OUT)" || { echo 'say which: make make-dataset SCENES="scenes/*.SAFE" OUT=datasets/may [ARGS="--labels labels"]' >&2; exit 2; }
+	$(if $(and $(SCENES),$(OUT)),,$(error say which: make make-dataset SCENES="scenes/*.SAFE" OUT=datasets/may [ARGS="--labels labels"]))
 	$(CERULEANML) make-dataset $(SCENES) --out $(OUT) --workers $(WORKERS) --seed $(SEED) $(ARGS)
 
 .PHONY: clean
