@@ -313,6 +313,20 @@ def test_a_really_full_disk(photopea, small_disk, tile_size):
     assert contents(small_disk / "out") == contents(photopea / "straight")
 
 
+@pytest.mark.parametrize("small_disk", [100, 104, 108], indirect=True)
+def test_a_full_disk_under_the_simulator(small_disk):
+    """No scene that is there is damaged, and with more room the same command goes on."""
+    arguments = [CERULEANML, "simulate-scenes", small_disk / "sim", "--scenes", "3", "--format", "geotiff"]
+    arguments += ["--labels", "geojson", "--height", "128", "--width", "256"]
+    full = subprocess.run(arguments, capture_output=True, text=True)
+    assert full.returncode == 2 and full.stderr.splitlines()[-1].startswith("ceruleanml: ")
+    for path in (small_disk / "sim" / "scenes").glob("*.tif"):
+        with rasterio.open(path) as file:
+            assert np.count_nonzero(file.read(1)) > 20_000
+    subprocess.run(["mount", "-o", "remount,size=50m", small_disk], check=True)
+    assert subprocess.run(arguments, capture_output=True).returncode == 0
+
+
 def test_context_that_one_scene_lacks_stops_that_scene_only(photopea):
     for name in "ac":
         points = {"type": "MultiPoint", "coordinates": [[10.05, 39.97]]}

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceruleanml.classes import ClassTable
-from ceruleanml.errors import StorageError, UsageError
+from ceruleanml.errors import UsageError, WriteError
 from ceruleanml.labels.simulated_labels import feature_collection, layer_strips
 from ceruleanml.progress import Progress
 from ceruleanml.scenes.georeference import check_lon_lat
+from ceruleanml.scenes.readback import check_read_back, checksum
 from ceruleanml.scenes.simulator.campaign import (
     class_plan,
     infrastructure,
@@ -222,35 +222,37 @@ def _write_folder(target: Path, write: Callable[[Path], None]) -> None:
 
 def _write_geotiff(target: Path, scene: SimulatedScene, progress: Progress) -> None:
     from rasterio.control import GroundControlPoint
-    from rasterio.windows import Window
 
     points = scene.geometry.control_points()
     gcps = [
         GroundControlPoint(row=row, col=col, x=x, y=y, z=0.0)
         for (row, col), (x, y) in zip(points.row_col, points.lon_lat_points, strict=True)
     ]
-    height, width = scene.height_width
-    with _geotiff(target, height, width, dtype="uint16", nodata=0, gcps=gcps) as dataset:
-        dataset.descriptions = ("vv",)
-        row = 0
-        for pixels in _blocks(scene, progress):
-            dataset.write(pixels, 1, window=Window(0, row, width, len(pixels)))
-            row += len(pixels)
+    profile = {"dtype": "uint16", "nodata": 0, "gcps": gcps}
+    _write_strips(target, "vv", scene.height_width, _blocks(scene, progress), **profile)
 
 
-@contextmanager
-def _geotiff(target: Path, height: int, width: int, **profile: Any) -> Iterator[Any]:
-    """A one-band GeoTIFF open for writing, in EPSG:4326, that appears whole. Raises StorageError."""
+def _write_strips(
+    target: Path, band: str, height_width: tuple[int, int], strips: Iterable[NDArray[Any]], **profile: Any
+) -> None:
+    """Write strips of BLOCK_ROWS rows as a GeoTIFF of that one band in EPSG:4326, whole or not. Raises WriteError."""
     import rasterio
-    from rasterio.errors import RasterioError
+    from rasterio._err import CPLE_BaseError
 
     tiles = {"tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "zstd", "zstd_level": 1}
-    shape = {"height": height, "width": width, "count": 1, "crs": "EPSG:4326"}
+    shape = {"height": height_width[0], "width": height_width[1], "count": 1, "crs": "EPSG:4326"}
+    row = written = 0
     try:
-        with writing(target) as part, rasterio.open(part, "w", driver="GTiff", **shape, **tiles, **profile) as dataset:
-            yield dataset
-    except RasterioError as error:
-        raise StorageError(f"{target}: cannot be written: {error}") from error
+        with writing(target) as part:
+            with rasterio.open(part, "w", driver="GTiff", **shape, **tiles, **profile) as dataset:
+                dataset.descriptions = (band,)
+                for strip in strips:
+                    dataset.write(strip, 1, window=((row, row + len(strip)), (0, height_width[1])))
+                    row += len(strip)
+                    written = checksum(strip, written)
+            check_read_back(part, written, BLOCK_ROWS)
+    except CPLE_BaseError as error:
+        raise WriteError(f"{target}: cannot be written: {error}") from error
 
 
 def _control_points(scene: SimulatedScene) -> dict[str, Any]:
@@ -267,5 +269,7 @@ def _write_context(folder: Path, scenes: list[_Surroundings]) -> None:
     write_json(folder / "infrastructure.geojson", infrastructure(np.concatenate([scene.platforms for scene in scenes])))
     lanes, outlines = (np.concatenate(parts) for parts in zip(*((s.lanes, s.outline) for s in scenes), strict=True))
     density, transform = ship_density(lanes, outlines)
-    with _geotiff(folder / "ship_density.tif", *density.shape, dtype="float32", transform=transform) as dataset:
-        dataset.write(density, 1)
+    strips = (density[row : row + BLOCK_ROWS] for row in range(0, density.shape[0], BLOCK_ROWS))
+    _write_strips(
+        folder / "ship_density.tif", "ship_density", density.shape, strips, dtype="float32", transform=transform
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from ceruleanml.errors import WriteError
 from ceruleanml.scenes.grid import Grid, Window
+from ceruleanml.scenes.readback import check_read_back, checksum
 from ceruleanml.scenes.scene import Scene
 from ceruleanml.scenes.warp import Bytes, block_factor, framed_pixels, warp
 
@@ -101,8 +101,7 @@ def write_cog(prepared: PreparedScene, target: Path) -> float:
             valid, written = _write_strips(prepared, plain)
             target.unlink(missing_ok=True)
             rasterio.shutil.copy(plain, target, driver="COG", compress="ZSTD", level=1, interleave="BAND")
-            if _checksum(target) != written:
-                raise OSError("what was written cannot be read back")
+            check_read_back(target, written, STRIP_ROWS)
     except (OSError, CPLE_BaseError) as error:
         target.unlink(missing_ok=True)
         full = shutil.disk_usage(target.parent).free < ALMOST_FULL_BYTES
@@ -117,7 +116,7 @@ def _write_strips(prepared: PreparedScene, path: Path) -> tuple[int, int]:
     import rasterio
 
     height, width = prepared.grid.height_width
-    valid = checksum = 0
+    valid = written = 0
     with rasterio.open(path, "w", **_profile(prepared)) as file:
         file.descriptions = prepared.band_names
         file.update_tags(**prepared.tags())
@@ -126,20 +125,9 @@ def _write_strips(prepared: PreparedScene, path: Path) -> tuple[int, int]:
             strip = np.zeros((len(prepared.channels), rows, width), dtype=np.uint8)
             prepared.fill(strip, start)
             file.write(strip, window=((start, start + rows), (0, width)))
-            checksum = zlib.crc32(strip.data, checksum)
+            written = checksum(strip, written)
             valid += strip[0].size if prepared.scene.nodata is None else int(np.count_nonzero(strip[0]))
-    return valid, checksum
-
-
-def _checksum(path: Path) -> int:
-    import rasterio
-
-    checksum = 0
-    with rasterio.open(path) as file:
-        for start in range(0, file.height, STRIP_ROWS):
-            stop = min(start + STRIP_ROWS, file.height)
-            checksum = zlib.crc32(file.read(window=((start, stop), (0, file.width))).data, checksum)
-    return checksum
+    return valid, written
 
 
 def _profile(prepared: PreparedScene) -> dict[str, Any]:
