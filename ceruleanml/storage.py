@@ -100,10 +100,15 @@ def read_json(path: Path) -> Any:
         raise StorageError(f"{path}: is not JSON: {error}") from error
 
 
-def make_folder(path: Path) -> Path:
-    """The folder, made with its parents when missing. Raises WriteError, also for a bucket."""
+def check_local(path: Path) -> None:
+    """Raise WriteError for a place in a bucket."""
     if path.parts[:1] in (("gs:",), ("s3:",)):
         raise WriteError(f"{path}: lies in a bucket, where nothing is written yet; choose a local folder")
+
+
+def make_folder(path: Path) -> Path:
+    """The folder, made with its parents when missing. Raises WriteError, also for a bucket."""
+    check_local(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

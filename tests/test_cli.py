@@ -102,3 +102,19 @@ def test_version_and_help():
 def test_an_unknown_verb_is_one_line():
     done = run("make-cake")
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "make-cake" in done.stderr
+
+
+def test_debug_shows_what_a_scene_made_a_library_do(scenes, monkeypatch, caplog):
+    """The command goes on with the other scenes; the traceback is there for who asks."""
+    from ceruleanml.datasets import unit
+    from ceruleanml.datasets.options import BuildOptions
+
+    def breaks(*_):
+        raise ZeroDivisionError("of a library")
+
+    monkeypatch.setattr(unit, "label_scene", breaks)
+    (scenes / "units").mkdir()
+    with caplog.at_level("DEBUG", logger="ceruleanml"):
+        record = unit.build_unit(str(scenes / "in" / "a"), BuildOptions(), scenes)
+    assert record["scene"]["error"].endswith("a: cannot be built: ZeroDivisionError: of a library")
+    assert "ZeroDivisionError" in caplog.records[0].exc_text

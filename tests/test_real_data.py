@@ -1,8 +1,10 @@
 """Whole builds from real Sentinel-1 data; the figures asserted are those one sees in the pictures."""
 
 import json
+import zipfile
 
 import numpy as np
+import pyproj
 import pytest
 import rasterio
 from pycocotools.coco import COCO
@@ -127,10 +129,23 @@ def test_gulf_of_oman_layer_with_its_points_infrastructure_and_density(gulf):
         indices, colours = file.read(1), file.colormap(1)
     opaque = np.array([colours.get(i, (0, 0, 0, 0))[3] >= 128 for i in range(256)])[indices].sum() * 40.36**2
     assert grid_pixels == pytest.approx(opaque, rel=0.02)
-    tile = dataset.tiles[0]
     assert list(dataset.channels) == ["vv", "infra_distance", "ship_density"]
-    vv, distance, _ = dataset.read(tile)
-    assert set(np.unique(vv)) <= {0, 60} and 255 in distance or distance.min() < 255
+    platforms = [
+        point
+        for feature in json.loads((folder / "infra_locations_clip.geojson").read_text())["features"]
+        for point in feature["geometry"]["coordinates"]
+    ]
+    with rasterio.open(f"/vsizip/{density}/{zipfile.ZipFile(density).namelist()[0]}") as file:
+        ships = file.read(1)
+    for tile in dataset.tiles:
+        vv, distance, density_255 = dataset.read(tile)
+        assert set(np.unique(vv)) <= {0, 60}
+        longitude, latitude = tile.transform @ (256.5, 256.5)
+        metres = min(pyproj.Geod(ellps="WGS84").inv(longitude, latitude, *place[:2])[2] for place in platforms)
+        assert abs(float(distance[256, 256]) - min(metres, 60_000) * 255 / 60_000) < 1
+        row, col = (26.2 - latitude) / 2.3 * ships.shape[0], (longitude - 55.9) / 3.0 * ships.shape[1]
+        around = ships[max(0, int(row) - 1) : int(row) + 2, max(0, int(col) - 1) : int(col) + 2] * 255 / 100
+        assert np.floor(around.min()) <= density_255[256, 256] <= min(255, np.ceil(around.max()))
 
 
 def test_all_sos_pairs_become_one_data_set(shared_data, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -47,6 +48,9 @@ def main() -> None:
     """Run the command line. Users' errors end in one line and status 2, an interrupt in status 130."""
     arguments = sys.argv[1:] or ["--help"]
     debug = "--debug" in arguments
+    if debug:
+        logging.basicConfig()
+        logging.getLogger("ceruleanml").setLevel(logging.DEBUG)
     try:
         status = app(args=[word for word in arguments if word != "--debug"], standalone_mode=False)
     except CeruleanError as error:

@@ -13,7 +13,7 @@ from ceruleanml.datasets.coco import Record
 from ceruleanml.datasets.folder import INSTANCES_NAME
 from ceruleanml.datasets.unit import stamps, unit_path
 from ceruleanml.errors import DatasetError, StorageError
-from ceruleanml.storage import make_folder, read_json, storage_error, write_json
+from ceruleanml.storage import check_local, make_folder, read_json, storage_error, write_json
 
 PLAN_NAME = "plan.json"
 PARTS = ("tiles", "scenes")
@@ -21,8 +21,7 @@ PARTS = ("tiles", "scenes")
 
 def place_of(out: Path) -> Path:
     """The absolute path of a data set folder, links followed. Raises DatasetError where there can be none."""
-    if out.parts[:1] in (("gs:",), ("s3:",)):
-        make_folder(out)  # says that nothing is written there
+    check_local(out)
     place = out.resolve()
     if not place.name:
         raise DatasetError(f"{out}: is no place for a data set; name a new folder with --out")

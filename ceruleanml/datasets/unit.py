@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -42,6 +43,7 @@ def build_unit(location: str, options: BuildOptions, folder: Path, base: Path | 
     except CeruleanError as error:
         record = _failed(location, scene_id, str(error))
     except Exception as error:  # whatever a file makes a library do must not take the other scenes with it
+        logging.getLogger(__name__).debug("%s", location, exc_info=True)  # shown by --debug
         reason = " ".join(str(error).split())[:200]
         record = _failed(location, scene_id, f"{location}: cannot be built: {type(error).__name__}: {reason}")
     write_json(unit_path(folder, scene_id), record)

@@ -78,6 +78,8 @@ def open_raster(location: str, scene_id: str, georeference: Georeference | None 
     with open_dataset(location) as dataset:
         if dataset.height * dataset.width > MAX_PIXELS:
             raise SceneError(f"{location}: says it has {dataset.height} x {dataset.width} pixels; too many, or damaged")
+        if _has_palette(dataset) and dataset.dtypes[0] != "uint8":
+            raise SceneError(f"{location}: holds a palette of {dataset.dtypes[0]}; export it as gray")
         if dataset.dtypes[0] not in WHOLE_NUMBERS:
             raise SceneError(f"{location}: holds {dataset.dtypes[0]} numbers; give amplitude DN as uint8 or uint16")
         height_width = (dataset.height, dataset.width)
@@ -129,11 +131,15 @@ def _ground_control_points(points: list[Any], crs: Any) -> GroundControlPoints:
     return GroundControlPoints(rows_cols, tuple(zip(map(float, x), map(float, y), strict=True)))
 
 
-def _palette(dataset: DatasetReader) -> NDArray[np.uint8] | None:
-    """The red value of each palette index (backgrounds are gray, all three alike), or None without a palette."""
+def _has_palette(dataset: DatasetReader) -> bool:
     from rasterio.enums import ColorInterp
 
-    if dataset.colorinterp[0] != ColorInterp.palette or dataset.dtypes[0] != "uint8":
+    return bool(dataset.colorinterp[0] == ColorInterp.palette)
+
+
+def _palette(dataset: DatasetReader) -> NDArray[np.uint8] | None:
+    """The red value of each palette index (backgrounds are gray, all three alike), or None without a palette."""
+    if not _has_palette(dataset):
         return None
     colours = dataset.colormap(1)
     return np.array([colours.get(index, (0,))[0] for index in range(256)], dtype=np.uint8)

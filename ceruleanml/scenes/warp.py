@@ -18,6 +18,8 @@ CHUNK_PIXELS = 1 << 17
 """Grid pixels warped at once, so that their coordinates stay in the processor's cache."""
 READ_PIXELS = 1 << 24
 """Image pixels read at once."""
+NEARLY_WHOLE = 0.05
+"""A grid pixel of 1.95 image pixels or more counts as two: nominal resolutions are a few percent off."""
 GDAL_ROUNDING = 1e-10
 """GDAL adds this to a source coordinate before it takes the floor (gdalwarpkernel.cpp, GWKNearestThread)."""
 
@@ -27,7 +29,7 @@ def block_factor(scene: Scene, grid: Grid) -> int:
     if scene.georeference is None or grid.metres_per_pixel is None:
         return 1
     ratio = min(grid.metres_per_pixel) / source_resolution_m(scene.georeference, scene.height_width)
-    return max(1, int(ratio + 0.05))
+    return max(1, int(ratio + NEARLY_WHOLE))
 
 
 def framed_pixels(scene: Scene, factor: int = 1) -> Bytes:
