@@ -9,7 +9,10 @@
     │   └── GeoreferenceError   where a scene lies cannot be told
     ├── ContextError        a context channel that cannot be made
     ├── LabelError          a label that cannot be read or does not fit its scene
-    └── DatasetError        a data set folder that is broken, or not the one that was asked for
+    ├── DatasetError        a data set folder that is broken, or not the one that was asked for
+    ├── ModelError          a model, card or checkpoint that cannot be read, or does not fit its input
+    └── TrainingError       training that cannot go on
+        └── TrainingStopped     training that a signal ended, its checkpoint written
 
 Each message is one line that names the file or option, what is wrong with it and what would be right.
 """
@@ -53,3 +56,19 @@ class LabelError(CeruleanError):
 
 class DatasetError(CeruleanError):
     """A data set folder that is broken, or not the one that was asked for."""
+
+
+class ModelError(CeruleanError):
+    """A model, card or checkpoint that cannot be read, or does not fit its input."""
+
+
+class TrainingError(CeruleanError):
+    """Training that cannot go on."""
+
+
+class TrainingStopped(TrainingError):
+    """Training that a signal ended, its checkpoint written; `status` is the exit status that says so."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status

@@ -78,7 +78,7 @@ def writing(target: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_bytes(target: Path, content: bytes) -> None:
+def write_bytes(target: Path, content: bytes | memoryview) -> None:
     """Write a file, whole or not at all."""
     with writing(target) as temporary:
         temporary.write_bytes(content)

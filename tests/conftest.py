@@ -1,11 +1,14 @@
 """Fixtures every test may use."""
 
+import os
 from pathlib import Path
 
 import pytest
 from builds_made import GREEN, RED, slick
 from hypothesis import HealthCheck, settings
 from scenes_made import pixels, write_gcps, write_photopea
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # networks here are small, and tests run side by side
 
 # The same examples on every machine, however slow it is: a run that fails fails again.
 settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])

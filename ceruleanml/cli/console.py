@@ -47,6 +47,14 @@ class Bar:
         self._bar.stop()
 
 
+class Lines(Silent):
+    """A Progress that prints its notes, one a line, to the error stream: for logs that no one watches."""
+
+    def note(self, message: str) -> None:
+        """Print the line."""
+        print(message, file=sys.stderr, flush=True)
+
+
 def counted(number: int, name: str) -> str:
     """The number with its noun: `1 scene`, `1,381 tiles`."""
     return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
