@@ -32,6 +32,18 @@ system-packages:
 test: setup system-packages ## Run every test (makes .venv when it is missing)
 	$(BIN)/python -m pytest -n $(WORKERS)
 
+.PHONY: setup-icevision
+setup-icevision: setup ## Add icevision 0.12.0 to .venv, for scripts/ice_trainer.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-icevision.txt
+
+.PHONY: test-icevision
+test-icevision: setup-icevision ## Run icevision's smoke test
+	$(BIN)/python -m pytest -p no:xdist tests/icevision/test_icevision.py
+
+.PHONY: test-serving
+test-serving: setup ## Run exports in the service's own PyTorch 2.0.1 (slow; makes .venv-serving)
+	scripts/test_serving.sh
+
 .PHONY: lint
 lint: setup system-packages ## Check style, types and shell scripts
 	$(BIN)/ruff check .
@@ -60,6 +72,18 @@ ARGS ?=
 make-dataset: setup ## Build one data set: SCENES=… OUT=… [ARGS=…]
 	$(if $(and $(SCENES),$(OUT)),,$(error say which: make make-dataset SCENES="scenes/*.SAFE" OUT=datasets/may [ARGS="--labels labels"]))
 	$(CERULEANML) make-dataset $(SCENES) --out $(OUT) --workers $(WORKERS) --seed $(SEED) $(ARGS)
+
+# make train DATA=datasets/train RUN=runs/first ARGS="model=unet_resnet34 trainer.epochs=20"
+DATA ?=
+RUN ?=
+.PHONY: train
+train: setup ## Train a model: DATA=… RUN=… [ARGS=…]
+	$(if $(and $(DATA),$(RUN)),,$(error say which: make train DATA=datasets/train RUN=runs/first [ARGS="model=unet_resnet34"]))
+	$(CERULEANML) train data.train=$(DATA) run=$(RUN) $(ARGS)
+
+.PHONY: tensorboard
+tensorboard: setup ## Show the curves of all runs in runs/ on http://127.0.0.1:6006
+	$(BIN)/tensorboard --logdir runs --host 127.0.0.1
 
 .PHONY: clean
 clean: ## Remove the demo, caches and builds (not .venv)

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "ceruleanml"
 STAGES = ["scenes", "labels", "datasets", "models", "inference", "evaluation", "selection", "annotation", "cli"]
 HEAVY = {
     "torch", "torchvision", "fastai", "dask", "distributed", "matplotlib", "scipy", "rasterio", "shapely", "pyogrio",
-    "pyproj", "rich",
+    "pyproj", "rich", "hydra", "omegaconf", "tensorboard", "accelerate", "pandas",
 }  # fmt: skip
 
 
@@ -23,8 +23,11 @@ def project():
 
 
 def requirements():
-    everything = project()
-    return everything["dependencies"] + everything["optional-dependencies"]["dev"]
+    """What the package needs, and what its extras and its developers need beside."""
+    extras = project()["optional-dependencies"]
+    optional = [text for name, texts in extras.items() if name != "dev" for text in texts]
+    own = [text for text in extras["dev"] if not text.startswith("ceruleanml[")]
+    return project()["dependencies"] + optional + own
 
 
 def stage_of(module):

@@ -95,11 +95,72 @@ def test_debian_packages_that_are_there_are_left_alone_and_others_named(tmp_path
 
 
 def test_the_demo_runs_and_skips_what_is_done(tmp_path):
-    environment = {"BIN": str(Path(sys.executable).parent), "WORKERS": "1", "SCENES": "6"}
+    environment = {"BIN": str(Path(sys.executable).parent), "WORKERS": "1", "SCENES": "6", "EPOCHS": "1"}
     first = run(ROOT / "scripts" / "demo.sh", "demo", cwd=tmp_path, **environment)
     assert first.returncode == 0, first.stderr
     assert (tmp_path / "demo" / "train.png").stat().st_size > 50_000
+    assert (tmp_path / "demo" / "evaluation" / "report.html").is_file()
+    assert list((tmp_path / "demo" / "slicks").glob("S1A*.geojson"))
     before = contents(tmp_path / "demo" / "datasets")
     again = run(ROOT / "scripts" / "demo.sh", "demo", cwd=tmp_path, **environment)
     assert again.returncode == 0 and again.stdout.count("is there already") == 3
+    assert "is trained already" in again.stdout
     assert contents(tmp_path / "demo" / "datasets") == before
+
+
+def move(folder, *arguments):
+    return run(ROOT / "scripts" / "move_datasets_to_ssd.sh", *arguments, cwd=folder)
+
+
+def test_data_sets_are_copied_to_an_ssd_and_copied_again_where_they_differ(tmp_path):
+    if shutil.which("rsync") is None:
+        pytest.skip("not installed here: rsync")
+    for name in ("train", "val"):
+        (tmp_path / "slow" / name / "tiles").mkdir(parents=True)
+        (tmp_path / "slow" / name / "dataset.json").write_text("{}")
+        (tmp_path / "slow" / name / "tiles" / "a tile.tif").write_text(name)
+    (tmp_path / "ssd").mkdir()
+    done = move(tmp_path, "ssd", "slow/train", "slow/val")
+    assert done.returncode == 0, done.stderr
+    assert contents(tmp_path / "ssd") == contents(tmp_path / "slow")
+    (tmp_path / "slow" / "val" / "tiles" / "another.tif").write_text("new")
+    assert move(tmp_path, "ssd", "slow/val").returncode == 0
+    assert contents(tmp_path / "ssd") == contents(tmp_path / "slow")
+
+
+def test_what_cannot_be_copied_to_an_ssd_is_named(tmp_path):
+    (tmp_path / "no data set").mkdir()
+    assert "nowhere: no such folder; mount the SSD first" in move(tmp_path, "nowhere", "no data set").stderr
+    (tmp_path / "ssd").mkdir()
+    refused = move(tmp_path, "ssd", "no data set")
+    assert refused.returncode == 2
+    assert "no data set: is no data set folder" in refused.stderr
+    assert "Usage" in move(tmp_path).stderr
+
+
+@pytest.mark.parametrize(("script", "encoder"), [("train.py", "mobilenet_v2"), ("fastai_unet.py", "resnet34")])
+def test_training_scripts_take_the_settings_of_the_verb(tmp_path, script, encoder):
+    shown = run(sys.executable, ROOT / "scripts" / script, "data.train=x", "trainer.epochs=7", "--show", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert f"encoder: {encoder}" in shown.stdout
+    assert "epochs: 7" in shown.stdout
+    wrong = run(sys.executable, ROOT / "scripts" / script, "trainer.epoch=7", cwd=tmp_path)
+    assert (wrong.returncode, wrong.stderr) == (
+        2,
+        "ceruleanml: trainer.epoch is no setting; did you mean trainer.epochs?\n",
+    )
+
+
+def test_sos_pairs_are_parted_by_blocks_of_ids(tmp_path):
+    (tmp_path / "sos" / "images").mkdir(parents=True)
+    for number in range(40):
+        (tmp_path / "sos" / "images" / f"{number}.jpg").touch()
+    done = run(sys.executable, ROOT / "scripts" / "sos_lists.py", "sos", "lists", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    train, held_out = (
+        {int(Path(line).stem) for line in (tmp_path / "lists" / f"{name}.txt").read_text().split()}
+        for name in ("train", "held_out")
+    )
+    assert train | held_out == set(range(40)) and not train & held_out
+    assert len(held_out) == 8
+    assert all((number ^ 1) in held_out for number in held_out)  # blocks of two neighbours stay together

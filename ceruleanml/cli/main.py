@@ -10,11 +10,16 @@ import typer
 import typer.exceptions
 
 from ceruleanml.cli.check import check
+from ceruleanml.cli.compare import compare
 from ceruleanml.cli.describe import describe
+from ceruleanml.cli.evaluate import evaluate
+from ceruleanml.cli.export import export
 from ceruleanml.cli.make_dataset import make_dataset
 from ceruleanml.cli.partition import partition
+from ceruleanml.cli.predict import predict
 from ceruleanml.cli.simulate_scenes import simulate_scenes
-from ceruleanml.errors import CeruleanError
+from ceruleanml.cli.train import train
+from ceruleanml.errors import CeruleanError, TrainingStopped
 
 app = typer.Typer(
     help="From Sentinel-1 scenes and hand labels to slick models, and back to the labels that teach most.",
@@ -29,6 +34,11 @@ app.command("partition")(partition)
 app.command("make-dataset")(make_dataset)
 app.command("describe")(describe)
 app.command("check")(check)
+app.command("train")(train)
+app.command("evaluate")(evaluate)
+app.command("compare")(compare)
+app.command("predict")(predict)
+app.command("export")(export)
 
 
 @app.callback()
@@ -45,7 +55,7 @@ def options(
 
 
 def main() -> None:
-    """Run the command line. Users' errors end in one line and status 2, an interrupt in status 130."""
+    """Run the command line. Users' errors end in one line and status 2, a stopped training in its signal's status."""
     arguments = sys.argv[1:] or ["--help"]
     debug = "--debug" in arguments
     if debug:
@@ -53,6 +63,9 @@ def main() -> None:
         logging.getLogger("ceruleanml").setLevel(logging.DEBUG)
     try:
         status = app(args=[word for word in arguments if word != "--debug"], standalone_mode=False)
+    except TrainingStopped as error:
+        _end(str(error), debug)
+        status = error.status
     except CeruleanError as error:
         status = _end(str(error), debug)
     except typer.exceptions.TyperException as error:
