@@ -57,9 +57,10 @@ def _free_port() -> int:
 def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
     """Whether the server answers in time."""
     last = time.monotonic() + ANSWER_S
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while process.poll() is None and time.monotonic() < last:
         with suppress(OSError):
-            urllib.request.urlopen(url, timeout=ANSWER_S).close()
+            direct.open(url, timeout=ANSWER_S).close()
             return True
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=0.05)
