@@ -22,6 +22,8 @@ WORKER_ENVIRONMENT = {
 }
 """One thread a worker, and freed memory kept for the next scene, which is as large (see glibc's mallopt). Dask's own
 setting gives freed blocks back to the system, and being given them again took a third of the time of a scene."""
+PATIENCE = "120s"
+"""How long workers are given to start; on a busy machine Dask's 30 s are too few."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -68,11 +70,17 @@ def _local_client(workers: int) -> Iterator[Client]:
     import dask
     from distributed import Client, LocalCluster
 
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}), _interrupts_ignored():
-        cluster = LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1",
-            memory_limit=None, silence_logs=logging.CRITICAL,
-        )  # fmt: skip
+    config = {"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT, "distributed.comm.timeouts.connect": PATIENCE}
+    with dask.config.set(config), _interrupts_ignored():
+        try:
+            cluster = LocalCluster(
+                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1",
+                memory_limit=None, silence_logs=logging.CRITICAL,
+            )  # fmt: skip
+        except RuntimeError as error:
+            raise UsageError(
+                f"{workers} workers did not start on this machine ({error}); use fewer, or wait until it is less busy"
+            ) from error
     with cluster, Client(cluster) as client:
         yield client
 

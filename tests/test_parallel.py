@@ -1,0 +1,22 @@
+"""Running units in processes: what is said where these cannot start."""
+
+import distributed
+import pytest
+
+from ceruleanml.errors import UsageError
+from ceruleanml.parallel import run_units
+
+
+def test_workers_that_do_not_start_are_said_in_a_line(monkeypatch):
+    def failing(**_):
+        raise RuntimeError("Cluster closed without starting up")
+
+    monkeypatch.setattr(distributed, "LocalCluster", failing)
+    with pytest.raises(UsageError, match="2 workers did not start on this machine .*; use fewer"):
+        list(run_units(abs, [1, 2], workers=2))
+
+
+def test_units_of_one_worker_run_here():
+    assert list(run_units(abs, [-1, 2])) == [1, 2]
+    with pytest.raises(UsageError, match="workers 0 cannot be"):
+        list(run_units(abs, [1], workers=0))
