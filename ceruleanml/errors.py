@@ -11,8 +11,9 @@
     ├── LabelError          a label that cannot be read or does not fit its scene
     ├── DatasetError        a data set folder that is broken, or not the one that was asked for
     ├── ModelError          a model, card or checkpoint that cannot be read, or does not fit its input
-    └── TrainingError       training that cannot go on
-        └── TrainingStopped     training that a signal ended, its checkpoint written
+    ├── TrainingError       training that cannot go on
+    │   └── TrainingStopped     training that a signal ended, its checkpoint written
+    └── SelectionError      scores, embeddings or an experiment that cannot be used
 
 Each message is one line that names the file or option, what is wrong with it and what would be right.
 """
@@ -72,3 +73,7 @@ class TrainingStopped(TrainingError):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class SelectionError(CeruleanError):
+    """Scores, embeddings or an experiment that cannot be used."""
