@@ -80,7 +80,7 @@ def train(
 def _train(config: TrainConfig, resume: bool, quiet: bool) -> None:
     from ceruleanml.models.training import train as train_model
 
-    report = train_model(config, resume, _progress(quiet))
+    report = train_model(config, resume, training_progress(quiet))
     if quiet or not report.leads:
         return
     if report.was_finished:
@@ -114,13 +114,13 @@ def _sweep(overrides: list[str], quiet: bool) -> int:
 def _find_lr(config: TrainConfig, quiet: bool) -> int:
     from ceruleanml.models.lr_finder import find_lr
 
-    report = find_lr(config, _progress(quiet))
+    report = find_lr(config, training_progress(quiet))
     if not quiet:
         typer.echo(f"trainer.lr={report.lr:.2g} is proposed; see {report.plot}")
     return 0
 
 
-def _progress(quiet: bool) -> Progress:
+def training_progress(quiet: bool) -> Progress:
     """A bar on a terminal; elsewhere, as in a log over SSH, a line for all that a bar would stand above."""
     return Lines() if not quiet and not sys.stderr.isatty() else console_progress(quiet)
 

@@ -12,11 +12,11 @@ from ceruleanml.errors import SceneError, UsageError
 from ceruleanml.inference.options import PredictOptions, check_fits
 from ceruleanml.inference.unit import Model, SceneResult, is_done, loaded, predict_unit, result_path
 from ceruleanml.models.card import Card
-from ceruleanml.models.predictor import weights_file
+from ceruleanml.models.predictor import model_sha256
 from ceruleanml.parallel import run_units
 from ceruleanml.progress import Progress, Silent
 from ceruleanml.scenes.reading import find_scenes, scene_id_of
-from ceruleanml.storage import make_folder, read_json, sha256_of, write_json
+from ceruleanml.storage import make_folder, read_json, write_json
 
 RECORD_NAME = "prediction.json"
 
@@ -114,7 +114,7 @@ def _record(model: Model, card: Card, options: PredictOptions) -> dict[str, Any]
 
 def _fingerprint(model: Model, card: Card) -> str:
     """The sha256 of the model's weights, or of the exported file."""
-    return sha256_of(weights_file(model)) if isinstance(model, Path) else card.weights_sha256
+    return model_sha256(model) if isinstance(model, Path) else card.weights_sha256
 
 
 def _open_folder(out: Path, record: dict[str, Any]) -> None:

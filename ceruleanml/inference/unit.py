@@ -16,7 +16,7 @@ from ceruleanml.inference.polygons import features_of
 from ceruleanml.inference.preparing import OpenScene, open_for
 from ceruleanml.inference.scene_prediction import Prediction, predict_scene
 from ceruleanml.models.card import CARD_NAME
-from ceruleanml.models.predictor import Predictor, load_predictor, weights_file
+from ceruleanml.models.predictor import Predictor, load_predictor, weights_files
 from ceruleanml.progress import Progress
 from ceruleanml.scenes.reading import scene_id_of
 from ceruleanml.storage import gdal_environment, read_json, sha256_of, write_json
@@ -69,8 +69,8 @@ def loaded(model: Model, device: str) -> Predictor:
     """The model, read once in each process, and again where its card or weights changed."""
     if not isinstance(model, Path):
         return model
-    weights = weights_file(model)
-    stamps = [file.stat().st_mtime_ns for file in (weights, weights.with_name(CARD_NAME)) if file.is_file()]
+    files = [file for weights in weights_files(model) for file in (weights, weights.with_name(CARD_NAME))]
+    stamps = [file.stat().st_mtime_ns for file in files if file.is_file()]
     return _load(model, device, tuple(stamps))
 
 

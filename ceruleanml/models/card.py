@@ -26,6 +26,7 @@ class Card:
     `resolution_m` say on which lattice its input lies, `scale` how many of its pixels a pixel of the training tiles
     became by resizing. `radiometry`, `db_range` and `subtract_noise` say what its radar channel measures.
     `thresholds` cut its probabilities into slicks; `temperature` divides its logits before (1 until calibrated).
+    `dropout` is the share of features that training left out at each step; asked as it is, the model leaves out none.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Card:
     polarisation: str = "vv"
     thresholds: dict[str, float] = field(default_factory=dict)
     temperature: float = 1.0
+    dropout: float = 0.0
     pretrained: str = "none"
     class_rows: tuple[dict[str, Any], ...] = ()
     dataset: dict[str, Any] = field(default_factory=dict)

@@ -45,8 +45,19 @@ class ModelConfig:
         "first weights of the encoder: none (from scratch), imagenet (by name, where a hub is reachable, else from "
         "scratch with a note in the log), or the path of a state dict of torchvision's network",
     )
+    start: str | None = setting(
+        None, "run folder of a model of the same kind, encoder and channels whose weights are the first ones; of other "
+        "classes, its last layers start anew; null: none",
+    )  # fmt: skip
     trainable_layers: int = setting(
         5, "stages of a pretrained Mask R-CNN encoder that learn, counted from the top", low=0, high=5
+    )
+    dropout: float = setting(
+        0.0,
+        "share of the features before the last layer (Mask R-CNN: before the classes of boxes) that each step leaves "
+        "out; above 0 the trained network can be asked several times for how sure it is",
+        low=0,
+        high=0.9,
     )
 
 
@@ -78,6 +89,18 @@ class DataConfig:
     tile_px: int | None = setting(
         None, "side to which tiles or crops are resized before the network; null: as they are", "pixels", 32, 4096
     )
+    bootstrap: str | None = setting(
+        None,
+        "draw the training tiles anew with replacement, as many as there are, by the seed: tile by tile, or scene by "
+        "scene with all of its tiles; null: each once. Classes, channels' statistics and validation are those without",
+        choices=("tile", "scene"),
+    )
+    split_seed: int | None = setting(
+        None,
+        "seed by which scenes are held out and empty tiles left out; null: trainer.seed. With it trainings of several "
+        "seeds share both, as the members of an ensemble do",
+        low=0, high=2**32 - 1,
+    )  # fmt: skip
     batch_size: int = setting(4, "tiles a step", "tiles", 1, 4096)
     workers: int = setting(
         0, "processes that load tiles beside the training; 0: none, as on two cores", low=0, high=256

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -45,7 +46,8 @@ class TileSet(Dataset[Any]):
     """
 
     def __init__(self, data: TrainingData, augmentation: AugmentationConfig | None) -> None:
-        self.tiles = data.validation if augmentation is None else data.train
+        self.tiles = data.validation if augmentation is None else data.drawn
+        self._copies = _copies(self.tiles)
         self._data = data
         self._augmentation = augmentation
 
@@ -53,9 +55,12 @@ class TileSet(Dataset[Any]):
         return len(self.tiles)
 
     def __getitem__(self, draw: Draw) -> Sample:
-        """The sample of a draw; it depends on the seed, the epoch and the tile's id alone. Raises DatasetError."""
+        """The sample of a draw; it depends on the seed, the epoch and the tile's id alone. Raises DatasetError.
+
+        Where a tile was drawn several times, each copy is varied in its own way.
+        """
         tile, side = self.tiles[draw.number], self._data.config.crop_px
-        rng = generator(self._data.seed, "augmentation", draw.epoch, tile.tile_id)
+        rng = generator(self._data.seed, "augmentation", draw.epoch, tile.tile_id, *self._copies[draw.number])
         window = tile.window
         if self._augmentation is not None and side is not None:
             window = crop_of(tile, side, self._data.class_map, rng)
@@ -228,6 +233,16 @@ def to_device(
         return floats, targets.to(device, non_blocking=True).long()
     moved = [{name: value.to(device, non_blocking=True) for name, value in one.items()} for one in targets]
     return list(floats.unbind()), moved
+
+
+def _copies(tiles: Sequence[Tile]) -> list[tuple[int, ...]]:
+    """For each tile the number of its copies before it, and nothing where there are none."""
+    seen: Counter[str] = Counter()
+    found: list[tuple[int, ...]] = []
+    for tile in tiles:
+        found.append((seen[tile.tile_id],) if seen[tile.tile_id] else ())
+        seen[tile.tile_id] += 1
+    return found
 
 
 class _Batches(Sampler[list[Draw]]):

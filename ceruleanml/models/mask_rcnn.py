@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.backbone_utils import _resnet_fpn_extractor
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 from torchvision.ops import FrozenBatchNorm2d
 
 from ceruleanml.models.card import Card
@@ -33,6 +34,9 @@ class MaskRcnn(MaskRCNN):  # type: ignore[misc] # torchvision publishes no types
         body = resnet(card.encoder, card.bands, encoder_state, norm)
         backbone = _resnet_fpn_extractor(body, ALL_STAGES if scratch else trainable_layers)
         super().__init__(backbone, len(card.classes))
+        if card.dropout:
+            features = self.roi_heads.box_predictor.cls_score.in_features
+            self.roi_heads.box_predictor = DroppingPredictor(features, len(card.classes), card.dropout)
         self.transform = Unresized(card.tile_px, card.tile_px, list(card.mean), list(card.deviation))
 
     @property
@@ -40,6 +44,11 @@ class MaskRcnn(MaskRCNN):  # type: ignore[misc] # torchvision publishes no types
         """The layers that `trainer.freeze_epochs` keeps still."""
         encoder: nn.Module = self.backbone.body
         return encoder
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """How the names of the weights of the layers begin that give the classes, boxes and masks."""
+        return ("roi_heads.box_predictor.", "roi_heads.mask_predictor.mask_fcn_logits.")
 
     def detections(self, images: Tensor) -> list[dict[str, Tensor]]:
         """The slicks of each image of (n, bands, height, width), best score first.
@@ -58,6 +67,19 @@ class MaskRcnn(MaskRCNN):  # type: ignore[misc] # torchvision publishes no types
         """
         classes = self.roi_heads.box_predictor.cls_score.out_features
         return torch.stack([merged(found, classes, images.shape[-2:]) for found in self.detections(images)])
+
+
+class DroppingPredictor(FastRCNNPredictor):  # type: ignore[misc] # torchvision publishes no types
+    """Class scores and boxes of features, (n, features), of which training leaves out a share at each step."""
+
+    def __init__(self, features: int, classes: int, share: float) -> None:
+        super().__init__(features, classes)
+        self.dropout = nn.Dropout(share)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The scores (n, classes) and the boxes (n, 4 classes)."""
+        kept = self.dropout(x)
+        return self.cls_score(kept), self.bbox_pred(kept)
 
 
 def merged(found: dict[str, Tensor], classes: int, height_width: Sequence[int]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 
 from ceruleanml.errors import ModelError, UsageError
 from ceruleanml.models.card import CARD_NAME, WEIGHTS_NAME, Card, read_card
+from ceruleanml.models.ensemble_folder import is_ensemble, read_ensemble
 from ceruleanml.models.segmenter import load_segmenter
+from ceruleanml.storage import sha256_of
 
 if TYPE_CHECKING:
     import torch
@@ -52,8 +55,13 @@ class Predictor(Protocol):
 def load_predictor(path: Path, device: str = "auto") -> Predictor:
     """The model in a run folder, an export folder, or an exported .pt, .onnx or .pt2 file with its card beside it.
 
-    `device` is "auto" (a GPU where there is one), "cpu" or "cuda"; exported files run on the CPU. Raises ModelError.
+    The folder of an ensemble of U-Nets is one model too, the mean of its members. `device` is "auto" (a GPU where
+    there is one), "cpu" or "cuda"; exported files run on the CPU. Raises ModelError.
     """
+    if is_ensemble(path):
+        from ceruleanml.models.mean_predictor import load_ensemble
+
+        return load_ensemble(path, read_ensemble(path), device)
     file = _exported_file(path)
     if file is None:
         chosen = choose_device(device)
@@ -68,6 +76,18 @@ def load_predictor(path: Path, device: str = "auto") -> Predictor:
 def weights_file(path: Path) -> Path:
     """The file of weights that `load_predictor` reads for a path: an exported model, or the weights of a run."""
     return _exported_file(path) or (path if path.is_dir() else path.parent) / WEIGHTS_NAME
+
+
+def weights_files(path: Path) -> tuple[Path, ...]:
+    """The same for a model of several members: the file of each."""
+    members = read_ensemble(path) if is_ensemble(path) else (path,)
+    return tuple(weights_file(member) for member in members)
+
+
+def model_sha256(path: Path) -> str:
+    """The sha256 of a model's file of weights; of an ensemble, that over its members' one after the other."""
+    found = [sha256_of(file) for file in weights_files(path)]
+    return found[0] if not is_ensemble(path) else hashlib.sha256("".join(found).encode()).hexdigest()
 
 
 def choose_device(device: str) -> torch.device:

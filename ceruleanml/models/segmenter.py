@@ -26,6 +26,10 @@ class Segmenter(Protocol):
     def encoder(self) -> nn.Module:
         """The layers that came pretrained, if any did."""
 
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """How the names of the weights begin that belong to the classes."""
+
     def probabilities(self, images: Tensor, temperature: float = 1.0) -> Tensor:
         """The probability of each class at each pixel, (n, classes, height, width), summing to 1."""
 

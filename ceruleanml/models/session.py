@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 import ceruleanml
+from ceruleanml.errors import ModelError
 from ceruleanml.models.average import WeightAverage
 from ceruleanml.models.callbacks import Clip, LossWatch, Mean, Rate, Still
-from ceruleanml.models.card import MULTIPLE_PX, Card
+from ceruleanml.models.card import MULTIPLE_PX, WEIGHTS_NAME, Card, read_card
 from ceruleanml.models.config import TrainConfig, greatest_lr
 from ceruleanml.models.distributed import Ranks, shared_network
 from ceruleanml.models.encoders import encoder_weights
@@ -24,9 +25,10 @@ from ceruleanml.models.loading import training_loader, validation_loader
 from ceruleanml.models.objectives import objective_of
 from ceruleanml.models.precision import Precision
 from ceruleanml.models.schedule import STEADY_MOMENTUM, Course, span_of
-from ceruleanml.models.segmenter import build_segmenter
+from ceruleanml.models.segmenter import Segmenter, build_segmenter, fill
 from ceruleanml.models.stopping import StopSignals
 from ceruleanml.models.tiles import TrainingData
+from ceruleanml.models.weights import load_state
 from ceruleanml.seeds import generator
 
 BETAS, EPSILON = (STEADY_MOMENTUM, 0.99), 1e-5
@@ -67,6 +69,7 @@ def new_card(config: TrainConfig, data: TrainingData, pretrained: str) -> Card:
         db_range=tuple(about["db_range"]) if about["db_range"] else None,
         subtract_noise=bool(about["subtract_noise"]),
         polarisation=about["polarisation"] or "vv",
+        dropout=config.model.dropout,
         pretrained=pretrained,
         class_rows=data.class_rows,
         dataset=about,
@@ -97,13 +100,15 @@ def build(
 
     The network's weights depend on the seed alone. Raises ModelError for first weights that do not fit.
     """
-    notes, encoder_state = list(data.notes), None
+    notes, encoder_state, begins = list(data.notes), None, card is None
     if card is None:
         encoder_state, taken, note = encoder_weights(config.model.encoder, config.model.pretrained)
         card = new_card(config, data, taken)
         notes.append(note)
     torch.manual_seed(torch_seed(config, "weights"))
     network = cast(nn.Module, build_segmenter(card, encoder_state, config.model.trainable_layers))
+    if begins and config.model.start is not None:
+        notes.append(started(network, card, Path(config.model.start)))
     network = placed(network, card.kind, device, ranks)
     torch.manual_seed(torch_seed(config, "training", ranks.rank))
     frozen = config.trainer.freeze_epochs if card.pretrained != "none" else 0
@@ -131,6 +136,25 @@ def build(
     )
     watch = LossWatch(GPU_LAG if device.type == "cuda" else 0)
     return Session(card, sides, parts, watch, _callbacks(config, parts, frozen), notes)
+
+
+def started(network: nn.Module, card: Card, run: Path) -> str:
+    """Give a new network the weights of a trained run; a note on what was taken.
+
+    It normalises by its own data, and where its classes are others, the layers that give them start anew. Raises
+    ModelError.
+    """
+    before = read_card(run)
+    for name in ("kind", "encoder", "channels"):
+        ours, theirs = getattr(card, name), getattr(before, name)
+        if ours != theirs:
+            raise ModelError(f"{run}: its {name} is {theirs}, here it is {ours}; start from a model of the same")
+    same = before.classes == card.classes
+    anew = ("normalise.",) if same else ("normalise.", *cast(Segmenter, network).heads)
+    own = {name: value for name, value in network.state_dict().items() if name.startswith(anew)}
+    fill(cast(Any, network), {**load_state(run / WEIGHTS_NAME), **own}, run / WEIGHTS_NAME)
+    network.train()
+    return f"the network starts from the weights of {run}" + ("" if same else " but for its classes, which are others")
 
 
 def _callbacks(config: TrainConfig, parts: Parts, frozen: int) -> list[Any]:

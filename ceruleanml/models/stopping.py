@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, Self
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -30,7 +32,7 @@ class StopSignals:
         self.agreed = 0
         self._before: dict[signal.Signals, Any] = {}
 
-    def __enter__(self) -> StopSignals:
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._before = {each: signal.signal(each, self._note) for each in SIGNALS}
         return self
@@ -55,3 +57,35 @@ class StopSignals:
         for each, handler in self._before.items():
             signal.signal(each, handler)
         self._before = {}
+
+
+class StopFile(StopSignals):
+    """The same for trainings in several processes: whichever has the signal notes it in a file, where all look.
+
+    So a training stops that no signal reaches, in a thread or on another machine.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def check(self, alone: bool) -> None:
+        """Raise Interrupted where a signal came, here or elsewhere."""
+        self.number = self.number or self.asked()
+        super().check(alone)
+
+    def ask(self, number: int = signal.SIGTERM) -> None:
+        """Note in the file that all are to stop."""
+        with suppress(OSError):  # a full disk ends the trainings by itself
+            self.path.write_text(str(int(number)))
+
+    def asked(self) -> int:
+        """The number of the signal in the file, 0: none."""
+        try:
+            return int(self.path.read_text() or signal.SIGTERM)
+        except OSError:
+            return 0
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.ask(number)
+        super()._note(number, frame)

@@ -84,6 +84,21 @@ def with_negatives(tiles: Tiles, ratio: float | None, seed: int) -> Tiles:
     return tuple(tile for number, tile in enumerate(tiles) if tile.pieces or number in kept)
 
 
+def resampled(tiles: Tiles, by: str | None, seed: int) -> Tiles:
+    """The tiles drawn with replacement by the seed, in their own order; as they are where `by` is None.
+
+    By "tile", as many tiles as there are; by "scene", as many scenes as there are, each with all of its tiles.
+    Source: the bootstrap of Efron 1979; with whole scenes, whose tiles resemble each other, its block form.
+    """
+    if by is None:
+        return tiles
+    names = [tile.tile_id if by == "tile" else tile.scene_id for tile in tiles]
+    units = sorted(set(names))
+    drawn = generator(seed, "bootstrap").integers(len(units), size=len(units))
+    times = dict(zip(units, np.bincount(drawn, minlength=len(units)).tolist(), strict=True))
+    return tuple(tile for name, tile in zip(names, tiles, strict=True) for _ in range(times[name]))
+
+
 def ignored_classes(tiles: Tiles, classes: ClassMap) -> list[str]:
     """A note for each class that tiles show and that the model has not: its pixels are neither slick nor sea."""
     shown = sorted({piece.class_id for tile in tiles for piece in tile.pieces})

@@ -19,6 +19,7 @@ from ceruleanml.models.tile_cutting import (
     Tiles,
     cut_tiles,
     ignored_classes,
+    resampled,
     with_negatives,
     without_classes,
     without_nodata,
@@ -38,15 +39,17 @@ class TrainingData:
     """All that a training needs to know of its data.
 
     `classes` are the model's, background first, `class_rows` their rows of the class table, and `class_map` takes the
-    data set's ids to the model's. `channels` are the model's bands, `band_numbers` theirs in the data set. `mean` and
-    `deviation` are of the valid pixels of the training tiles, in [0, 1]. `notes` are lines for the log; `about` says
-    where all this is from, for the model's card.
+    data set's ids to the model's. `drawn` are the training tiles as an epoch goes over them, each once or drawn with
+    replacement; all else is of `train`. `channels` are the model's bands, `band_numbers` theirs in the data set.
+    `mean` and `deviation` are of the valid pixels of the training tiles, in [0, 1]. `notes` are lines for the log;
+    `about` says where all this is from, for the model's card.
     """
 
     kind: str
     config: DataConfig
     seed: int
     train: Tiles
+    drawn: Tiles
     validation: Tiles
     classes: tuple[str, ...]
     class_rows: tuple[dict[str, Any], ...]
@@ -65,7 +68,8 @@ def open_training(
 ) -> TrainingData:
     """The tiles to train and to validate on, as the configuration chooses them.
 
-    Without a validation folder whole scenes are held out, the same ones for the same seed. Every training tile is
+    Without a validation folder whole scenes are held out, the same ones for the same `config.split_seed`, or seed
+    where there is none. Every training tile is
     read once for the statistics, unless they are given. Raises DatasetError for data sets that are broken, do not go
     together or do not hold what is asked for, UsageError for names that are not known.
     """
@@ -74,12 +78,15 @@ def open_training(
     notes = [] if judged is learnt else _checked_together(learnt, judged, config)
     channels, numbers = _channels(learnt, config)
     counted = counted_as(learnt.classes, config)
-    train, validation = _sides(learnt, judged, counted, config, seed, notes)
+    split_seed = seed if config.split_seed is None else config.split_seed
+    train, validation = _sides(learnt, judged, counted, config, split_seed, notes)
     classes = chosen_classes(learnt.classes, counted, config, _shown(train))
     mapped = class_map(counted, classes, config.min_area_px)
     validation = _of_known_classes(validation, mapped, config, notes)
     notes += ignored_classes(train, mapped)
-    train = with_negatives(train, config.negative_ratio, seed)
+    train = with_negatives(train, config.negative_ratio, split_seed)
+    drawn = resampled(train, config.bootstrap, seed)
+    notes += [] if drawn is train else [_bootstrap_note(train, drawn)]
     found = statistics or statistics_of(train, numbers, progress)
     constant = [name for name, spread in zip(channels, found.deviation, strict=True) if spread == 1]
     notes += [f"channel {name} is constant in the training tiles" for name in constant]
@@ -88,6 +95,7 @@ def open_training(
         config=config,
         seed=seed,
         train=train,
+        drawn=drawn,
         validation=validation,
         classes=classes,
         class_rows=tuple(learnt.classes.as_rows()[learnt.classes.names.index(name)] for name in classes),
@@ -208,9 +216,19 @@ def _about(learnt: Dataset, judged: Dataset, train: Tiles, validation: Tiles, co
         "resolution_m": traits["resolution_m"] or (round(median(size[0] for size in metres), 3) if metres else None),
         "drop_classes": list(config.drop_classes),
         "merge_classes": dict(config.merge_classes),
+        "bootstrap": config.bootstrap,
         "train": _source(learnt, train),
         "validation": {**_source(judged, validation), "held_out": judged is learnt},
     }
+
+
+def _bootstrap_note(train: Tiles, drawn: Tiles) -> str:
+    kept = {tile.tile_id for tile in drawn}
+    scenes = len({tile.scene_id for tile in drawn}), len({tile.scene_id for tile in train})
+    return (
+        f"bootstrap: {len(drawn)} tiles drawn, {len(kept)} of {len(train)} different ones, of {scenes[0]} of "
+        f"{scenes[1]} scenes"
+    )
 
 
 def _source(dataset: Dataset, tiles: Tiles) -> Record:

@@ -52,6 +52,7 @@ def train(
     resume: bool = False,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.monotonic,
+    stop: StopSignals | None = None,
 ) -> TrainReport:
     """Train as `config` says, into the run folder `config.run`; with `resume` go on where that run stands.
 
@@ -59,7 +60,8 @@ def train(
     wall time sets its end (trainer.minutes, trainer.stages) it cannot. Under a launcher of several processes each
     calls this. Raises UsageError and DatasetError for what cannot be trained; ModelError for a checkpoint that cannot
     be read; TrainingError where the loss is no number any more or memory is short; TrainingStopped after SIGTERM or
-    Ctrl-C, the checkpoint written; WriteError for a full disk. The last good checkpoint stays in each case.
+    Ctrl-C, or as `stop` says, the checkpoint written; WriteError for a full disk. The last good checkpoint stays in
+    each case.
     """
     check(config)
     check_logger(config)
@@ -71,11 +73,11 @@ def train(
     from ceruleanml.models.stopping import StopSignals
 
     device = device_of(config.trainer.device)
-    with joined(device) as ranks, torch_settings(config, device), StopSignals() as stop:
+    with joined(device) as ranks, torch_settings(config, device), stop or StopSignals() as stopping:
         ranks.wait()  # until all have looked into the folder
         shown = progress if progress and ranks.leads else Silent()
         try:
-            return _train(config, folder, ranks, device, stop, shown, clock)
+            return _train(config, folder, ranks, device, stopping, shown, clock)
         finally:
             shown.finish()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import torch
 from torch import Tensor, nn
 
@@ -29,6 +31,9 @@ class UNet(nn.Module):
         side = (card.tile_px, card.tile_px)
         network = DynamicUnet(encoder, len(card.classes), side, last_cross=card.encoder not in LIGHT_ENCODERS)
         network.layers[-1] = nn.Identity()  # fastai's cast to a plain tensor, which cannot be exported
+        if card.dropout:
+            (last,) = network.layers[-2]  # keeps its name, so that weights fit with and without dropout
+            network.layers[-2] = nn.Sequential(OrderedDict([("dropout", nn.Dropout2d(card.dropout)), ("0", last)]))
         self.normalise = Normalise(card.mean, card.deviation)
         self.network = network
 
@@ -37,6 +42,11 @@ class UNet(nn.Module):
         """The layers that `trainer.freeze_epochs` keeps still."""
         encoder: nn.Module = self.network.layers[0]
         return encoder
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """How the names of the weights of the last layer begin, which gives the classes."""
+        return (f"network.layers.{len(self.network.layers) - 2}.",)
 
     def forward(self, images: Tensor) -> Tensor:
         """The logits of each class at each pixel."""
