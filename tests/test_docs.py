@@ -16,7 +16,20 @@ def plain(text):
     return [line.rstrip() for line in text.splitlines() if line.strip()]
 
 
-@pytest.mark.parametrize("page", ["scenes", "labels", "datasets", "training", "evaluation", "inference", "export"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "scenes",
+        "labels",
+        "datasets",
+        "training",
+        "selection",
+        "ensembles",
+        "evaluation",
+        "inference",
+        "export",
+    ],
+)
 def test_the_page_shows_what_its_commands_print(tmp_path, page):
     (tmp_path / "scripts").symlink_to(ROOT / "scripts")
     here = Path(sys.executable).parent

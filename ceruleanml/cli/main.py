@@ -1,4 +1,3 @@
-"""The table of contents: every verb, in the order of the loop."""
 
 from __future__ import annotations
 
@@ -12,13 +11,17 @@ import typer.exceptions
 from ceruleanml.cli.check import check
 from ceruleanml.cli.compare import compare
 from ceruleanml.cli.describe import describe
+from ceruleanml.cli.embed import embed
 from ceruleanml.cli.evaluate import evaluate
 from ceruleanml.cli.export import export
 from ceruleanml.cli.make_dataset import make_dataset
 from ceruleanml.cli.partition import partition
 from ceruleanml.cli.predict import predict
+from ceruleanml.cli.score import score
+from ceruleanml.cli.select import select
 from ceruleanml.cli.simulate_scenes import simulate_scenes
 from ceruleanml.cli.train import train
+from ceruleanml.cli.train_ensemble import train_ensemble
 from ceruleanml.errors import CeruleanError, TrainingStopped
 
 app = typer.Typer(
@@ -35,10 +38,14 @@ app.command("make-dataset")(make_dataset)
 app.command("describe")(describe)
 app.command("check")(check)
 app.command("train")(train)
+app.command("train-ensemble")(train_ensemble)
 app.command("evaluate")(evaluate)
 app.command("compare")(compare)
 app.command("predict")(predict)
 app.command("export")(export)
+app.command("score")(score)
+app.command("embed")(embed)
+app.command("select")(select)
 
 
 @app.callback()

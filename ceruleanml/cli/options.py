@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,3 +37,21 @@ MaskClass = Annotated[str | None, typer.Option(help="The class that plain masks 
 MaskThreshold = Annotated[int, typer.Option(help="Mask pixels above this value (0..254) are labelled.")]
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+
+
+def named_values(texts: list[str] | None) -> dict[str, Any]:
+    """NAME=VALUE texts as a dictionary; values that read as JSON are what they say, others text."""
+    import json
+
+    from ceruleanml.errors import UsageError
+
+    values: dict[str, Any] = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{text}: is no setting; write NAME=VALUE")
+        try:
+            values[name] = json.loads(value)
+        except ValueError:
+            values[name] = value
+    return values
