@@ -28,6 +28,8 @@ def plain(text):
         "evaluation",
         "inference",
         "export",
+        "rounds",
+        "catalogues",
     ],
 )
 def test_the_page_shows_what_its_commands_print(tmp_path, page):

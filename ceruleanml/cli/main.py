@@ -1,3 +1,4 @@
+"""The table of contents: every verb, in the order of the loop."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from ceruleanml.cli.describe import describe
 from ceruleanml.cli.embed import embed
 from ceruleanml.cli.evaluate import evaluate
 from ceruleanml.cli.export import export
+from ceruleanml.cli.loop import app as loop
 from ceruleanml.cli.make_dataset import make_dataset
 from ceruleanml.cli.partition import partition
 from ceruleanml.cli.predict import predict
@@ -46,6 +48,7 @@ app.command("export")(export)
 app.command("score")(score)
 app.command("embed")(embed)
 app.command("select")(select)
+app.add_typer(loop, name="loop")
 
 
 @app.callback()
