@@ -17,6 +17,8 @@ import inference
 import loading
 import make_dataset
 import reading
+import scoring
+import selection
 import training
 import workers
 from full_product import make_full_product
@@ -80,6 +82,12 @@ def model_rows(folder: Path) -> Iterator[Row]:
     yield "  peak memory beside the model", f"{peak:.0f} MB", "<= 400 MB", peak <= 400
 
 
+def choice_rows(folder: Path) -> Iterator[Row]:
+    """One row a bar of scoring and choosing, as it is measured."""
+    yield from scoring.rows(folder)
+    yield from selection.rows(folder)
+
+
 def _peak(kind: str, folder: Path) -> float:
     script = Path(__file__).with_name("make_dataset.py")
     run = subprocess.run([sys.executable, str(script), kind, str(folder)], check=True, capture_output=True, text=True)
@@ -90,10 +98,12 @@ def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(temporary)
-        for name in ("one", "many", "models"):
+        for name in ("one", "many", "models", "choice"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         print(f"{'what':58} {'measured':44} {'bar':16} verdict")
-        for what, measured, bar, met in chain(rows(folder), model_rows(folder / "models")):
+        for what, measured, bar, met in chain(
+            rows(folder), model_rows(folder / "models"), choice_rows(folder / "choice")
+        ):
             print(f"{what:58} {measured:44} {bar:16} {'met' if met else 'SHORT'}", flush=True)
 
 
