@@ -74,8 +74,9 @@ def _local_client(workers: int) -> Iterator[Client]:
     with dask.config.set(config), _interrupts_ignored():
         try:
             cluster = LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1",
-                memory_limit=None, silence_logs=logging.CRITICAL,
+                n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", memory_limit=None,
+                dashboard_address="127.0.0.1:0",  # None takes Dask's own port, with a warning where another has it
+                silence_logs=logging.CRITICAL,
             )  # fmt: skip
         except RuntimeError as error:
             raise UsageError(

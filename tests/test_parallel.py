@@ -1,4 +1,7 @@
-"""Running units in processes: what is said where these cannot start."""
+"""Running units in processes: beside another cluster, and what is said where processes cannot start."""
+
+import contextlib
+import socket
 
 import distributed
 import pytest
@@ -14,6 +17,14 @@ def test_workers_that_do_not_start_are_said_in_a_line(monkeypatch):
     monkeypatch.setattr(distributed, "LocalCluster", failing)
     with pytest.raises(UsageError, match="2 workers did not start on this machine .*; use fewer"):
         list(run_units(abs, [1, 2], workers=2))
+
+
+def test_a_cluster_starts_beside_another_without_a_word():
+    with socket.socket() as taken:
+        with contextlib.suppress(OSError):  # somebody has Dask's own port already, which is as well
+            taken.bind(("", 8787))
+            taken.listen()
+        assert sorted(run_units(abs, [-1, 2], workers=2)) == [1, 2]
 
 
 def test_units_of_one_worker_run_here():
