@@ -36,6 +36,9 @@ class Points:
         ids = tuple(f"{number:03d}" for number in range(self.count))
         return Items(ids, tuple(f"group{number // 5}" for number in range(self.count)))
 
+    def judged_by(self):
+        return "200 points"
+
     def hidden(self, item_id):
         point = self._points([item_id])[0]
         return Answer(int(point[0] + point[1] / 3 > 0) if self.kinds == 2 else 0, {"clicks": 1.0})

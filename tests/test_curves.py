@@ -8,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rounds_made  # noqa: F401 # brings the task "points"
+import rounds_made
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ceruleanml.errors import SelectionError
-from ceruleanml.selection.curves import Curve, area_under, band, gain, labels_saved, read_curve
+from ceruleanml.selection.curves import Curve, area_under, band, comparable, gain, labels_saved, read_curve
 from ceruleanml.selection.experiment import create, open_experiment, run
 from ceruleanml.selection.instructions import Instructions
+from ceruleanml.selection.loop_figure import draw_curves
 from ceruleanml.selection.loop_report import compare, report
+from ceruleanml.selection.rounds import run_rounds
 from ceruleanml.selection.stopping import advice, agreements, kappa
 from ceruleanml.storage import read_json
 
@@ -186,3 +188,59 @@ def test_the_verb_from_creation_to_comparison(tmp_path: Path) -> None:
     assert (code, "--pool with --evaluation" in text) == (2, True)
     code, text = said("create", "e", "--pool", "pool", "--evaluation", "pool", "--task", "samples")
     assert (code, text) == (2, "ceruleanml: samples: is no setting; write NAME=VALUE\n")
+
+
+def test_rounds_without_a_model_count_as_nothing() -> None:
+    found = band("x", [curve_of([np.nan, 0.5, 0.6]), curve_of([0.1, 0.5, 0.6])])
+    np.testing.assert_allclose(found.mean, [0.05, 0.5, 0.6])
+    np.testing.assert_allclose(band("x", [curve_of([np.nan] * 3), curve_of([0.2] * 3)]).mean, [0.1] * 3)
+
+
+def test_one_seed_has_no_interval_of_labels_saved() -> None:
+    found = labels_saved([curve_of([0.2, 0.6, 0.8])], [curve_of([0.2, 0.4, 0.6])])
+    assert found["saved"] == 10
+    assert np.isnan([found["low"], found["high"]]).all()
+
+
+def test_other_numbers_of_labels_are_read_off_where_both_have_them() -> None:
+    ours, theirs = [curve_of([0.2, 0.4, 0.6], (20, 40, 60))], [curve_of([0.1, 0.2, 0.3], (10, 20, 30))]
+    found = gain("x", ours, theirs)
+    assert (found.at[0], found.at[-1]) == (20, 30)
+    np.testing.assert_allclose(found.mean, 0, atol=1e-12)
+    assert not comparable(ours, [curve_of([0.1, 0.2, 0.3], (100, 200, 300))])
+    assert not comparable(ours, [replace(ours[0], arm=Path("seed_1"))]), "seeds are paired with themselves alone"
+
+
+def test_an_interval_beside_the_mean_is_drawn() -> None:
+    curve = curve_of([0.7 / 3, 0.1 + 0.2, 0.7], parts=[[(7, 30)], [(3, 10)], [(7, 10)]])
+    line = band("x", [curve])
+    assert (line.mean < line.low).any(), "one group: the same figure, rounded otherwise"
+    assert draw_curves([line], [], None, {}, "IoU").startswith(b"\x89PNG")
+
+
+def test_chance_is_the_baseline_whatever_the_order(tmp_path: Path) -> None:
+    create(tmp_path / "e", replace(TOLD, strategy="foreground-random", rounds=2), baselines=["random"])
+    run(tmp_path / "e")
+    report(tmp_path / "e", tmp_path / "r")
+    content = read_json(tmp_path / "r" / "curves.json")
+    assert content["baseline"] == "random"
+    assert content["strategies"]["foreground-random"]["saved_over"]["random"]["low"] is None
+
+
+def test_arms_that_have_not_begun_are_left_out(tmp_path: Path) -> None:
+    made = create(tmp_path / "e", TOLD, seeds=[0, 1])
+    with pytest.raises(SelectionError, match="no round is done yet"):
+        report(tmp_path / "e", tmp_path / "r")
+    run_rounds(made.arm("coral", 0))
+    files = report(tmp_path / "e", tmp_path / "r")
+    assert "Left out are 1 of the arms" in files[0].read_text()
+    assert read_json(tmp_path / "r" / "curves.json")["strategies"]["coral"]["seeds"] == 1
+
+
+def test_other_evaluation_sets_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        monkeypatch.setattr(rounds_made.Points, "judged_by", lambda self, name=name: name)
+        create(tmp_path / name, replace(TOLD, rounds=1))
+        run(tmp_path / name)
+    with pytest.raises(SelectionError, match="judged by other evaluation sets"):
+        compare([tmp_path / "one", tmp_path / "two"], tmp_path / "r")

@@ -102,6 +102,45 @@ def test_tiles_count_as_answered_when_they_were_gone_through(task: SlickTask, tm
     assert answers[second.id].cost == {"minutes": 0.2, "clicks": 3}
 
 
+@pytest.mark.parametrize(
+    ("members", "properties", "says"),
+    [
+        ({"tiles": [1]}, {}, "its member tiles is no table of tiles"),
+        ({}, {"started": "yesterday"}, "its times or clicks cannot be read"),
+        ({}, {"started": "2020-11-21T12:00:00"}, "its times or clicks cannot be read"),
+    ],
+)
+def test_a_label_file_that_cannot_be_read_is_named(
+    task: SlickTask, tmp_path: Path, members: dict, properties: dict, says: str
+) -> None:
+    content = saved(task, "scene0", complete=True, **members)
+    content["features"][0]["properties"].update(properties)
+    append(tmp_path / "store", "scene0", content, "ann", NOON)
+    with pytest.raises(LabelError, match=rf"Z_ann.geojson: {says}"):
+        open_oracle("page", {"store": str(tmp_path / "store")}, task).answers(picks_of(task, "scene0"))
+
+
+def test_partial_answers_begin_a_round_that_was_waited_for(task: SlickTask, tmp_path: Path) -> None:
+    from ceruleanml.selection.experiment import create, open_experiment, run
+    from ceruleanml.selection.instructions import Instructions
+    from ceruleanml.selection.round_folder import RoundFolder, labels_so_far
+
+    settings = {"pool": task.pool, "evaluation": task.evaluation}
+    store = {"store": str(tmp_path / "store")}
+    for scene_id in sorted(set(task.items().groups)):
+        tiles = {item.id: {"reviewed": True} for item in picks_of(task, scene_id)[-1:]}
+        append(tmp_path / "store", scene_id, {**saved(task, scene_id, tiles=tiles), "features": []}, "ann", NOON)
+    told = Instructions("slicks", settings, "page", store, strategy="random", first=5, per_round=3, rounds=3)
+    create(tmp_path / "e", told)
+    arm = open_experiment(tmp_path / "e").arm("random", 0)
+    assert "of 5 labels are missing" in run(tmp_path / "e", partial=True)[0].waiting
+    (standing,) = run(tmp_path / "e", partial=True)
+    assert (standing.done, standing.waiting.startswith("round 1: ")) == (1, True), "round 1 is asked for only now"
+    known = labels_so_far(arm, 1)
+    assert 0 < len(known) < 5
+    assert not known.keys() & {pick.id for pick in RoundFolder(arm, 0).picks()}
+
+
 def test_asking_writes_the_queue_in_order(task: SlickTask, tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     picks = picks_of(task, "scene2")
@@ -150,7 +189,7 @@ def test_a_click_for_each_corner_and_one_for_done(masks: list, clicks: int) -> N
     assert clicks_of(masks) == clicks
 
 
-def classification(number: int, item: str, user: str, answer: str) -> dict[str, str]:
+def classification(number: int, item: str, user: str, answer: str | None) -> dict[str, str]:
     """A line of an export, with what Zooniverse puts around the parts that count."""
     return {
         "classification_id": str(number), "user_name": user, "user_ip": "abc", "workflow_id": "7",
@@ -179,6 +218,7 @@ def test_zooniverse_counts_each_volunteer_once(tmp_path: Path) -> None:
         classification(3, ids[0], "ann", "Smooth"),
         classification(4, ids[0], "cy", "Featured"),
         classification(5, ids[1], "ann", "Smooth"),
+        classification(6, ids[0], "dee", None),
     ]
     with export.open("w", newline="") as file:
         writer = csv.DictWriter(file, lines[0])

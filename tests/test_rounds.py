@@ -145,7 +145,7 @@ def test_instructions_are_saved_and_reloaded(tmp_path: Path) -> None:
     told = replace(TOLD, start_ids=("007", "012"), choice={"max_per_group": 2}, warm_start=True)
     create(tmp_path / "e", told, seeds=[5])
     arm = open_experiment(tmp_path / "e").arm("coral", 5)
-    assert read_instructions(arm) == replace(told, seed=5)
+    assert read_instructions(arm) == replace(told, seed=5, judged_by="200 points")
     run(tmp_path / "e")
     assert [pick.id for pick in read_selection(arm / "start" / "selection.csv").picks] == ["007", "012"]
     assert standings(tmp_path / "e")[0].done == 4

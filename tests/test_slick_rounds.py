@@ -5,18 +5,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from datasets_made import make_dataset_folder
 from training_made import make_tiles, tile
 
-from ceruleanml.errors import SelectionError, UsageError
+from ceruleanml.errors import ModelError, SelectionError, UsageError
 from ceruleanml.models.card import read_card
 from ceruleanml.selection.curves import read_curve
 from ceruleanml.selection.experiment import create, open_experiment, run
 from ceruleanml.selection.instructions import Instructions
-from ceruleanml.selection.round_folder import RoundFolder, labels_so_far
+from ceruleanml.selection.round_folder import RoundFolder, labels_so_far, snapshot_of
 from ceruleanml.selection.slick_task import SlickTask
 from ceruleanml.storage import read_json
 
@@ -123,6 +124,9 @@ def weight_of(run_folder: Path):
         ({"evaluation": "pool"}, SelectionError, "scene scene0 is in the pool .* too"),
         ({"train_settings": ["trainer.keep=best"]}, UsageError, "trainer.keep=best: is set by the rounds themselves"),
         ({"train_settings": ["trainer.epoch=1"]}, UsageError, "epoch"),
+        ({"samples": "many"}, SelectionError, "samples 'many' cannot be; give a whole number from 1"),
+        ({"embeddings": "nowhere"}, SelectionError, "nowhere: there is no such file of embeddings"),
+        ({"train_settings": ["trainer.epochs=-1"]}, UsageError, "trainer.epochs -1 cannot be"),
         ({"sample": 3}, SelectionError, "sample is not known; slicks take batch_size"),
     ],
 )
@@ -132,6 +136,39 @@ def test_settings_that_cannot_be_are_named(
     change = {name: str(tmp_path / value) if value == "pool" else value for name, value in change.items()}
     with pytest.raises(error, match=says):
         SlickTask.of({**settings, **change})
+
+
+def test_a_model_to_start_from_is_kept_and_no_epoch_is_chosen_by_the_evaluation_set(
+    tmp_path: Path, settings: dict
+) -> None:
+    with pytest.raises(ModelError, match="nowhere"):
+        SlickTask.of({**settings, "train_settings": ["model.start=nowhere"]})
+    config = replace(SlickTask.of(settings), train_settings=("model.start=first",)).config(tmp_path / "run", 0, None)
+    assert (config.model.start, config.trainer.keep, config.trainer.patience) == ("first", "last", None)
+
+
+def test_a_training_that_was_begun_elsewhere_starts_anew(tmp_path: Path, settings: dict) -> None:
+    from ceruleanml.models.run_folder import RunFolder, write_config
+    from ceruleanml.progress import Silent
+
+    task = SlickTask.of(settings)
+    out = tmp_path / "moved" / "model"
+    out.mkdir(parents=True)
+    write_config(RunFolder(out), task.config(tmp_path / "before" / "model", 1, None))
+    (out / "checkpoint.pt").write_bytes(b"half of it")
+    labels = {one: task.hidden(one).payload for one in task.items().ids}
+    task.train(labels, out, 1, None, Silent())
+    assert read_card(out).dataset["train"]["label_snapshot"] == snapshot_of(labels), (
+        "the card tells which labels were learned"
+    )
+
+
+def test_a_changed_evaluation_set_is_another(tmp_path: Path, settings: dict) -> None:
+    before = SlickTask.of(settings).judged_by()
+    assert SlickTask.of(settings).judged_by() == before
+    path = tmp_path / "judge" / "instances.json"
+    path.write_text(path.read_text() + " ")
+    assert SlickTask.of(settings).judged_by() != before
 
 
 def test_a_pool_needs_its_evaluation_set(settings: dict) -> None:

@@ -16,11 +16,14 @@ Labels = Mapping[str, Sequence[Record]]
 """By tile_id the pieces on the tile: COCO annotations with `slick_id`, without the numbers of images and their own."""
 
 
-def write_subset(source: Path, tile_ids: Iterable[str], out: Path, labels: Labels | None = None) -> Path:
+def write_subset(
+    source: Path, tile_ids: Iterable[str], out: Path, labels: Labels | None = None, snapshot: str | None = None
+) -> Path:
     """The folder `out`, a data set of the named tiles of the data set `source`, in that one's order.
 
-    The tiles themselves stay where they are, behind a relative link. `labels` take the place of the source's;
-    `dataset.json`, written last, says which data set they are from. Raises DatasetError for a tile that is not there.
+    The tiles themselves stay where they are, behind a relative link. `labels` take the place of the source's,
+    and the sha256 `snapshot` that of its label files; `dataset.json`, written last, says which data set they are from.
+    Raises DatasetError for a tile that is not there.
     """
     manifest, instances = read_manifest(source), read_instances(source)
     wanted = set(tile_ids)
@@ -41,6 +44,8 @@ def write_subset(source: Path, tile_ids: Iterable[str], out: Path, labels: Label
     _link(out / "tiles", source / "tiles")
     write_json(out / INSTANCES_NAME, {**instances, "images": images, "annotations": annotations})
     origin = {"subset_of": sha256_of(source / MANIFEST_NAME), "instances": sha256_of(out / INSTANCES_NAME)}
+    if labels is not None:
+        origin["label_snapshot"] = snapshot or origin["instances"]
     write_json(out / MANIFEST_NAME, {**manifest, "scenes": scenes, **origin})
     return out
 

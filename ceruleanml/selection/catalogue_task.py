@@ -19,6 +19,7 @@ from ceruleanml.selection.item_ensemble import ENSEMBLE_NAME, Course, drawn_agai
 from ceruleanml.selection.item_scores import stored_embeddings, unit_features
 from ceruleanml.selection.task import Answer, Figures, Items, NothingToLearn, Payload
 from ceruleanml.selection.task_settings import TrainingSettings, read_settings
+from ceruleanml.storage import sha256_of
 
 Floats = NDArray[np.float64]
 TINY = 1e-7
@@ -99,6 +100,10 @@ class CatalogueTask:
         for row in rows:
             self.pool.file_of(row)
         return Items(tuple(self.pool.ids[row] for row in rows), tuple(self.pool.groups[row] for row in rows))
+
+    def judged_by(self) -> str:
+        """The sha256 of the file of the evaluation set."""
+        return sha256_of(Path(self.settings.evaluation))
 
     def hidden(self, item_id: str) -> Answer:
         """The votes in the catalogue, and the minutes that its volunteers took."""

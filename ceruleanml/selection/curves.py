@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ceruleanml.errors import SelectionError
+from ceruleanml.errors import SelectionError, StorageError
 from ceruleanml.selection.round_folder import RoundFolder, round_numbers
 from ceruleanml.storage import read_json
 
@@ -49,12 +49,28 @@ class Band:
 
 
 def read_curve(arm: Path) -> Curve:
-    """The learning curve of an arm, of the rounds that are judged. Raises SelectionError where there is none."""
-    places = [place for number in round_numbers(arm) if (place := RoundFolder(arm, number)).done]
+    """The learning curve of an arm, of the rounds that are judged.
+
+    Raises SelectionError where there is none, and where the files of a round are broken.
+    """
+    places = judged(arm)
     if not places:
         raise SelectionError(f"{arm}: no round is done yet; run the experiment first")
-    records = [read_json(place.record) for place in places]
-    spent = [read_json(place.labels)["cost"] for place in places]
+    try:
+        return _curve(arm, [read_json(place.record) for place in places], [read_json(one.labels) for one in places])
+    except (StorageError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SelectionError(
+            f"{arm}: round.json or labels.json of a round is broken ({error}); put it back, or create a new experiment"
+        ) from error
+
+
+def judged(arm: Path) -> list[RoundFolder]:
+    """The rounds of an arm that are done, in their order."""
+    return [place for number in round_numbers(arm) if (place := RoundFolder(arm, number)).done]
+
+
+def _curve(arm: Path, records: Sequence[dict[str, Any]], labels: Sequence[dict[str, Any]]) -> Curve:
+    spent = [one["cost"] for one in labels]
     units = sorted({unit for cost in spent for unit in cost})
     main = records[-1]["main"]
     return Curve(
@@ -77,14 +93,11 @@ def band(strategy: str, curves: Sequence[Curve], unit: str | None = None, seed: 
 
     With several seeds the interval is Student's t of the mean over seeds; with one it is a bootstrap over the groups of
     the evaluation set, which says nothing of other draws. Over a cost, curves are read off by linear interpolation
-    where all of them reach.
+    where all of them reach. Rounds without a model count as 0.
     """
     xs = [curve.labels if unit is None else curve.costs[unit] for curve in curves]
-    if unit is None and all(np.array_equal(x, xs[0]) for x in xs):
-        at = xs[0]
-    else:
-        at = np.linspace(max(x[0] for x in xs), max(min(x[-1] for x in xs), max(x[0] for x in xs)), READ_OFF)
-    values = np.array([_read_off(at, x, curve.values) for x, curve in zip(xs, curves, strict=True)])
+    at = _axis(xs) if unit is None else _between(xs)
+    values = np.array([_read_off(at, x, np.nan_to_num(curve.values)) for x, curve in zip(xs, curves, strict=True)])
     if len(curves) > 1:
         return _over_seeds(strategy, at, values)
     low, high = (_read_off(at, xs[0], edge) for edge in _over_groups(curves[0], seed))
@@ -95,11 +108,11 @@ def gain(strategy: str, curves: Sequence[Curve], baseline: Sequence[Curve]) -> B
     """How far a strategy's figure lies above the baseline's of the same seed, by labels, with its 95 % interval.
 
     Arms of one seed start from the same items, so differences in pairs leave out what the start brings. The interval
-    is Student's t over seeds, NaN for one seed. Rounds without a model count as 0. Raises SelectionError for arms of
-    other seeds or rounds.
+    is Student's t over seeds, NaN for one seed. Rounds without a model count as 0. Raises SelectionError for arms that
+    are not `comparable`.
     """
-    ours, theirs = _paired(curves, baseline)
-    return _over_seeds(strategy, curves[0].labels, ours - theirs)
+    at, ours, theirs = _paired(curves, baseline)
+    return _over_seeds(strategy, at, ours - theirs)
 
 
 def labels_saved(curves: Sequence[Curve], baseline: Sequence[Curve], seed: int = 0) -> dict[str, float]:
@@ -107,15 +120,23 @@ def labels_saved(curves: Sequence[Curve], baseline: Sequence[Curve], seed: int =
 
     The equal figure, `level`, is the lower one of the two mean curves' ends, so that both reach it; each is read off by
     linear interpolation where it first does. `low` and `high` are a 95 % bootstrap interval over seeds, drawn in
-    pairs. Raises SelectionError for arms of other seeds or rounds.
+    pairs, NaN for one seed. Raises SelectionError for arms that are not `comparable`.
     """
-    ours, theirs = _paired(curves, baseline)
-    labels = curves[0].labels
+    labels, ours, theirs = _paired(curves, baseline)
+    saved, level = _saved(labels, ours.mean(axis=0), theirs.mean(axis=0))
+    if len(ours) == 1:
+        return {"level": level, "saved": saved, "low": np.nan, "high": np.nan}
     draws = np.random.Generator(np.random.PCG64(seed)).integers(len(ours), size=(RESAMPLES, len(ours)))
     spread = [_saved(labels, ours[draw].mean(axis=0), theirs[draw].mean(axis=0))[0] for draw in draws]
     low, high = np.quantile(spread, [0.025, 0.975])
-    saved, level = _saved(labels, ours.mean(axis=0), theirs.mean(axis=0))
     return {"level": level, "saved": saved, "low": float(low), "high": float(high)}
+
+
+def comparable(curves: Sequence[Curve], baseline: Sequence[Curve]) -> bool:
+    """Whether arms have the same seeds, the same number of rounds, and numbers of labels that overlap."""
+    same = [(one.arm.name, len(one.values)) for one in curves] == [(one.arm.name, len(one.values)) for one in baseline]
+    every = [*curves, *baseline]
+    return same and max(one.labels[0] for one in every) <= min(one.labels[-1] for one in every)
 
 
 def area_under(curve: Curve) -> float:
@@ -126,12 +147,27 @@ def area_under(curve: Curve) -> float:
     return float(np.trapezoid(values, curve.labels) / (curve.labels[-1] - curve.labels[0]))
 
 
-def _paired(curves: Sequence[Curve], baseline: Sequence[Curve]) -> tuple[Floats, Floats]:
-    """The figures (seeds, rounds) of both. Raises SelectionError."""
-    if [len(one.values) for one in curves] != [len(one.values) for one in baseline]:
-        raise SelectionError("the arms have other seeds or rounds; compare arms that ran equally far")
-    ours, theirs = (np.nan_to_num([curve.values for curve in group]) for group in (curves, baseline))
-    return ours, theirs
+def _paired(curves: Sequence[Curve], baseline: Sequence[Curve]) -> tuple[Floats, Floats, Floats]:
+    """Numbers of labels (points,), and the figures (seeds, points) of both there. Raises SelectionError."""
+    if not comparable(curves, baseline):
+        raise SelectionError("the arms have other seeds, rounds or labels; compare arms that ran equally far")
+    at = _axis([one.labels for one in (*curves, *baseline)])
+    ours, theirs = (
+        np.array([_read_off(at, one.labels, np.nan_to_num(one.values)) for one in group])
+        for group in (curves, baseline)
+    )
+    return at, ours, theirs
+
+
+def _axis(xs: Sequence[Floats]) -> Floats:
+    """What all curves were measured at, or, where that differs, points between."""
+    return xs[0] if all(np.array_equal(x, xs[0]) for x in xs) else _between(xs)
+
+
+def _between(xs: Sequence[Floats]) -> Floats:
+    """Points that all curves reach."""
+    first = max(x[0] for x in xs)
+    return np.linspace(first, max(min(x[-1] for x in xs), first), READ_OFF)
 
 
 def _over_seeds(strategy: str, at: Floats, values: Floats) -> Band:
@@ -159,21 +195,23 @@ def _reached(labels: Floats, values: Floats, level: float) -> float:
 
 
 def _read_off(at: Floats, x: Floats, y: Floats) -> Floats:
-    known = np.isfinite(y)
-    if not known.any():
-        return np.full(len(at), np.nan)
-    return np.interp(at, x[known], y[known])
+    """The curve y over x (rounds,) at other points; unknown beside what is unknown."""
+    return y if np.array_equal(at, x) else np.interp(at, x, y)
 
 
 def _over_groups(curve: Curve, seed: int) -> tuple[Floats, Floats]:
-    """Low and high of the figure in each round, the groups of the evaluation set drawn anew with replacement."""
+    """Low and high of the figure in each round, the groups of the evaluation set drawn anew with replacement.
+
+    NaN where there are no groups to draw, as in rounds without a model.
+    """
     random = np.random.Generator(np.random.PCG64(seed))
     low, high = np.full(len(curve.values), np.nan), np.full(len(curve.values), np.nan)
     for place, parts in enumerate(curve.parts):
         if len(parts):
             sums = parts[random.integers(len(parts), size=(RESAMPLES, len(parts)))].sum(axis=1)
-            figures = sums[:, 0] / np.where(sums[:, 1] > 0, sums[:, 1], np.nan)
-            low[place], high[place] = np.nanquantile(figures, [0.025, 0.975])
+            figures = sums[sums[:, 1] > 0]
+            if len(figures):
+                low[place], high[place] = np.quantile(figures[:, 0] / figures[:, 1], [0.025, 0.975])
     return low, high
 
 

@@ -19,9 +19,9 @@ from ceruleanml.parallel import run_units
 from ceruleanml.progress import Progress
 from ceruleanml.selection.instructions import FORMAT_VERSION, Instructions, read_instructions, write_instructions
 from ceruleanml.selection.oracles import open_oracle
-from ceruleanml.selection.requests import Request
+from ceruleanml.selection.requests import OWN_CHOICE, Request, named
 from ceruleanml.selection.round_folder import RoundFolder, round_numbers
-from ceruleanml.selection.rounds import Standing, run_rounds
+from ceruleanml.selection.rounds import SPENT, Standing, run_rounds
 from ceruleanml.selection.strategies import NEEDED, STRATEGIES
 from ceruleanml.selection.task import Items, open_task
 from ceruleanml.storage import make_folder, read_json, storage_error, write_json
@@ -77,6 +77,7 @@ def create(
     open_oracle(instructions.oracle, instructions.oracle_settings, task)
     items = task.items()
     _check_choice(Request(task, instructions, items, {}, 0), items)
+    instructions = replace(instructions, judged_by=task.judged_by())
     experiment = Experiment(folder, strategies, tuple(seeds))
     for name, seed, arm in experiment.arms():
         write_instructions(make_folder(arm), replace(instructions, strategy=name, seed=seed))
@@ -92,9 +93,12 @@ def open_experiment(folder: Path) -> Experiment:
         raise SelectionError(f"{folder}: holds no experiment; make one with ceruleanml loop create")
     try:
         content: dict[str, Any] = read_json(path)
-        return Experiment(folder, tuple(content["strategies"]), tuple(content["seeds"]))
+        experiment = Experiment(folder, tuple(content["strategies"]), tuple(content["seeds"]))
     except (StorageError, KeyError, TypeError) as error:
         raise SelectionError(f"{path}: is broken ({error}); create the experiment again") from error
+    if not experiment.arms():
+        raise SelectionError(f"{path}: is broken (it has no arms); create the experiment again")
+    return experiment
 
 
 def run(
@@ -114,9 +118,15 @@ def run(
     with _alone(folder):
         arms = [arm for _, _, arm in experiment.arms()]
         alone = workers == 1 and scheduler is None
-        work = functools.partial(run_rounds, rounds=rounds, partial=partial, progress=progress if alone else None)
+        work = functools.partial(_run_arm, rounds=rounds, partial=partial, progress=progress if alone else None)
         found = {standing.folder: standing for standing in run_units(work, arms, workers, scheduler)}
         return [found[arm] for arm in arms]
+
+
+def _run_arm(arm: Path, rounds: int | None, partial: bool, progress: Progress | None) -> Standing:
+    """Run one arm; workers of a cluster may still run it for a command that was killed."""
+    with _alone(arm):
+        return run_rounds(arm, rounds, partial, progress)
 
 
 def standings(folder: Path) -> list[Standing]:
@@ -129,23 +139,31 @@ def standing(arm: Path) -> Standing:
     told = read_instructions(arm)
     places = [RoundFolder(arm, number) for number in round_numbers(arm)]
     done = sum(place.done for place in places)
-    if done >= told.rounds:
-        return Standing(arm, done, told.rounds, ended=f"all {told.rounds} rounds are done")
+    rounds = max(told.rounds, len(places))  # it may have been told to go further
+    if done >= rounds:
+        return Standing(arm, done, rounds, ended=f"all {rounds} rounds are done")
     if not places:
-        return Standing(arm, 0, told.rounds, waiting="nothing was run yet")
+        return Standing(arm, 0, rounds, waiting="nothing was run yet")
     last = places[-1]
     if not last.labels.is_file():
-        return Standing(arm, done, told.rounds, waiting=f"round {last.number}: labels are missing")
+        return Standing(arm, done, rounds, waiting=f"round {last.number}: labels are missing")
+    if last.selection.is_file() and not last.picks():
+        return Standing(arm, done, rounds, ended=f"round {last.number + 1}: {SPENT}")
     step = "the choice of the next items" if last.done else "its training"
-    return Standing(arm, done, told.rounds, waiting=f"round {last.number}: {step} is next")
+    return Standing(arm, done, rounds, waiting=f"round {last.number}: {step} is next")
 
 
 def _check_choice(request: Request, items: Items) -> None:
     """Raise UsageError for options of the choice that cannot be, and SelectionError for an empty pool."""
     if not items.ids:
         raise SelectionError("the pool holds no item to choose from; name one with unlabelled items")
+    own = sorted(request.told.choice.keys() & set(OWN_CHOICE))
+    if own:
+        raise UsageError(f"the options of the choice: {own[0]} is not for rounds; leave it out")
+    if request.told.start_ids:
+        named(items, request.told.start_ids)
     try:
-        request.options(request.told.strategy, request.told.per_round)
+        request.options(request.told.strategy, request.told.per_round, request.told.choice)
     except TypeError as error:
         raise UsageError(f"the options of the choice: {error}") from error
 

@@ -20,7 +20,8 @@ class Instructions:
     `task` and `settings` say what is learned (see `selection.task`), `oracle` and `oracle_settings` who answers.
     `strategy` chooses the items of each round, with the further `choice` (fields of SelectOptions); `start` chooses
     the first ones, before there is a model, unless `start_ids` names them. `first` and `per_round` count items,
-    `rounds` the trainings. `budget` is the number of labels after which stopping is advised.
+    `rounds` the trainings. `budget` is the number of labels after which stopping is advised, `judged_by` tells the
+    frozen evaluation set from others.
     """
 
     task: str
@@ -37,12 +38,17 @@ class Instructions:
     warm_start: bool = False
     budget: int | None = None
     seed: int = 0
+    judged_by: str = ""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
-        for name in ("first", "per_round", "rounds"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} {getattr(self, name)} cannot be; give 1 or more")
+        for name in ("settings", "oracle_settings", "choice"):
+            if not isinstance(getattr(self, name), dict):
+                raise TypeError(f"{name} is no object")
+        for name in ("first", "per_round", "rounds", "budget"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name} {value} cannot be; give 1 or more")
 
 
 def write_instructions(folder: Path, instructions: Instructions) -> None:

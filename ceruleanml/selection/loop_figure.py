@@ -58,7 +58,6 @@ def _draw(axes: Any, lines: Sequence[Band], colour_of: Mapping[str, str]) -> Non
     for place, line in enumerate(lines):
         shift = (place - (len(lines) - 1) / 2) * DODGE * span
         reach = np.stack([line.mean - line.low, line.high - line.mean])
+        reach = np.maximum(np.nan_to_num(reach), 0)  # an interval of a bootstrap may lie beside the mean
         drawn = {"color": colour_of[line.strategy], "label": line.strategy}
-        axes.errorbar(
-            line.at + shift, line.mean, np.nan_to_num(reach), marker="o", ms=4, capsize=2, elinewidth=1, **drawn
-        )
+        axes.errorbar(line.at + shift, line.mean, reach, marker="o", ms=4, capsize=2, elinewidth=1, **drawn)

@@ -12,7 +12,17 @@ from typing import Any
 import numpy as np
 
 from ceruleanml.errors import SelectionError
-from ceruleanml.selection.curves import Band, Curve, area_under, band, gain, labels_saved, read_curve
+from ceruleanml.selection.curves import (
+    Band,
+    Curve,
+    area_under,
+    band,
+    comparable,
+    gain,
+    judged,
+    labels_saved,
+    read_curve,
+)
 from ceruleanml.selection.experiment import Experiment, open_experiment
 from ceruleanml.selection.instructions import read_instructions
 from ceruleanml.selection.loop_figure import draw_curves
@@ -27,11 +37,16 @@ td:first-child,th:first-child{text-align:left}img{max-width:100%}h1{font-size:1.
 
 @dataclass(frozen=True, eq=False)
 class Arms:
-    """The curves of each strategy, by its name, and what stopping advice there is for the first of each."""
+    """The curves of each strategy, by its name, and what stopping advice there is for the first of each.
+
+    `baselines` are the names of those to compare with; `unbegun` arms have no judged round and are left out.
+    """
 
     main: str
     curves: dict[str, list[Curve]]
     advice: dict[str, list[str]]
+    baselines: tuple[str, ...] = ()
+    unbegun: int = 0
 
 
 def report(folder: Path, out: Path) -> list[Path]:
@@ -48,22 +63,50 @@ def compare(folders: Sequence[Path], out: Path) -> list[Path]:
 
 
 def read_arms(experiments: Sequence[Experiment]) -> Arms:
-    """The learning curves of all arms; seeds of one strategy are cut to the rounds that all of them have."""
+    """The learning curves of all arms that have a judged round.
+
+    Seeds of one strategy are cut to the rounds that all of them have. Raises SelectionError where no arm has one, and
+    for experiments that are not judged alike.
+    """
+    shown = _shown_names(experiments)
+    begun = {
+        name: [arm for seed in experiment.seeds if judged(arm := experiment.arm(strategy, seed))]
+        for name, (experiment, strategy) in shown.items()
+    }
+    arms = sum(len(experiment.seeds) for experiment, _ in shown.values())
+    curves = {name: [read_curve(arm) for arm in group] for name, group in begun.items() if group}
+    if not curves:
+        raise SelectionError(f"{experiments[0].folder}: no round is done yet; run the experiment first")
+    _check_judged_alike([curve for group in curves.values() for curve in group])
+    advices = {name: advice(group[0], read_instructions(group[0].arm).budget) for name, group in curves.items()}
+    baselines = tuple(name for base in BASELINES for name in curves if shown[name][1] == base)
+    unbegun = arms - sum(len(group) for group in curves.values())
+    main = next(iter(curves.values()))[0].main
+    return Arms(main, {name: cut(group) for name, group in curves.items()}, advices, baselines, unbegun)
+
+
+def _shown_names(experiments: Sequence[Experiment]) -> dict[str, tuple[Experiment, str]]:
+    """Experiment and strategy by the name under which they are shown. Raises SelectionError for one given twice."""
     names = [name for one in experiments for name in one.strategies]
-    curves: dict[str, list[Curve]] = {}
-    advices: dict[str, list[str]] = {}
+    shown: dict[str, tuple[Experiment, str]] = {}
     for one in experiments:
         for name in one.strategies:
             apart = one.folder.name if len(one.strategies) == 1 else f"{one.folder.name}: {name}"
-            shown = name if names.count(name) == 1 else apart
-            if shown in curves:
+            own = name if names.count(name) == 1 else apart
+            if own in shown:
                 raise SelectionError(f"{one.folder}: a further experiment of that name; give each another")
-            curves[shown] = [read_curve(one.arm(name, seed)) for seed in one.seeds]
-            advices[shown] = advice(curves[shown][0], read_instructions(one.arm(name, one.seeds[0])).budget)
-    mains = sorted({curve.main for group in curves.values() for curve in group})
+            shown[own] = one, name
+    return shown
+
+
+def _check_judged_alike(curves: Sequence[Curve]) -> None:
+    mains = sorted({curve.main for curve in curves})
     if len(mains) > 1:
         raise SelectionError(f"the experiments are judged by {' and '.join(mains)}; compare experiments of one task")
-    return Arms(mains[0], {name: cut(group) for name, group in curves.items()}, advices)
+    told = [read_instructions(curve.arm) for curve in curves]
+    judges = {one.judged_by for one in told if one.judged_by}
+    if len(judges) > 1:
+        raise SelectionError("the experiments are judged by other evaluation sets; compare experiments that share one")
 
 
 def cut(curves: Sequence[Curve]) -> list[Curve]:
@@ -99,12 +142,12 @@ def write_report(arms: Arms, out: Path, title: str) -> list[Path]:
 
 def _gains(arms: Arms) -> tuple[str | None, list[Band]]:
     """The first baseline, and how far the strategies that ran with the same seeds and as far lie above it."""
-    found = [name for base in BASELINES for name in arms.curves if name.endswith(base)]
-    if not found:
+    if not arms.baselines:
         return None, []
-    theirs = arms.curves[found[0]]
-    others = [(name, group) for name, group in arms.curves.items() if name != found[0] and _comparable(group, theirs)]
-    return found[0], [gain(name, group, theirs) for name, group in others]
+    first = arms.baselines[0]
+    theirs = arms.curves[first]
+    others = [(name, group) for name, group in arms.curves.items() if name != first and comparable(group, theirs)]
+    return first, [gain(name, group, theirs) for name, group in others]
 
 
 def document(arms: Arms, lines: Sequence[Band], baseline: str | None, gains: Sequence[Band]) -> dict[str, Any]:
@@ -125,9 +168,9 @@ def document(arms: Arms, lines: Sequence[Band], baseline: str | None, gains: Seq
             "cost": {unit: float(np.mean([one.costs[unit][-1] for one in curves])) for unit in curves[0].costs},
             "gain": above.get(line.strategy),
             "saved_over": {
-                base: labels_saved(curves, arms.curves[base])
-                for base in arms.curves
-                if base.endswith(BASELINES) and base != line.strategy and _comparable(curves, arms.curves[base])
+                base: _known(labels_saved(curves, arms.curves[base]))
+                for base in arms.baselines
+                if base != line.strategy and comparable(curves, arms.curves[base])
             },
             "advice": arms.advice[line.strategy],
         }
@@ -138,10 +181,7 @@ def page(arms: Arms, content: dict[str, Any], picture: bytes, title: str) -> str
     """One self-contained page."""
     rows = []
     for name, one in content["strategies"].items():
-        saved = ", ".join(
-            f"{each['saved']:.0f} ({each['low']:.0f} to {each['high']:.0f}) over {escape(base)}"
-            for base, each in one["saved_over"].items()
-        )
+        saved = ", ".join(f"{_saved(each)} over {escape(base)}" for base, each in one["saved_over"].items())
         cost = ", ".join(f"{value:,.0f} {escape(unit)}" for unit, value in one["cost"].items())
         rows.append(
             f"<tr><td>{escape(name)}</td><td>{one['seeds']}</td><td>{one['labels'][-1]:.0f}</td>"
@@ -153,6 +193,7 @@ def page(arms: Arms, content: dict[str, Any], picture: bytes, title: str) -> str
     advised = "<p>Nothing speaks for stopping yet.</p>"
     if told:
         advised = f"<ul>{''.join(told)}</ul><p>This is advice, nothing is stopped by it.</p>"
+    unbegun = f"<p>Left out are {arms.unbegun} of the arms, which have no judged round yet.</p>" if arms.unbegun else ""
     image = base64.b64encode(picture).decode()
     main, baseline = escape(_named(arms.main)), escape(content["baseline"] or "a baseline")
     return (
@@ -160,7 +201,8 @@ def page(arms: Arms, content: dict[str, Any], picture: bytes, title: str) -> str
         f'<h1>{escape(title)}</h1><img alt="Learning curves" src="data:image/png;base64,{image}">'
         "<p>Points are means over seeds. Bars are 95 % intervals: Student's t over seeds, or, with one seed, a "
         "bootstrap over the scenes of the evaluation set, which says nothing about other draws.</p>"
-        f"<table><tr><th>strategy</th><th>seeds</th><th>labels</th><th>{main} at the end</th>"
+        + unbegun
+        + f"<table><tr><th>strategy</th><th>seeds</th><th>labels</th><th>{main} at the end</th>"
         f"<th>above {baseline}, in pairs</th><th>mean {main}</th>"
         "<th>cost</th><th>labels saved at equal figure (95 %)</th></tr>" + "".join(rows) + "</table>"
         "<h2>Whether to go on</h2>"
@@ -184,8 +226,13 @@ def _gained(gained: dict[str, Any] | None) -> str:
     return f"{mean:+.3f}" if low is None else f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
-def _comparable(curves: Sequence[Curve], others: Sequence[Curve]) -> bool:
-    return [len(one.values) for one in curves] == [len(one.values) for one in others]
+def _saved(saved: dict[str, float | None]) -> str:
+    number = f"{saved['saved']:.0f}"
+    return number if saved["low"] is None else f"{number} ({saved['low']:.0f} to {saved['high']:.0f})"
+
+
+def _known(figures: dict[str, float]) -> dict[str, float | None]:
+    return {name: value if np.isfinite(value) else None for name, value in figures.items()}
 
 
 def _plain(values: Any) -> list[float | None]:

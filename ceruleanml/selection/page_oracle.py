@@ -9,7 +9,7 @@ from typing import Any
 
 from ceruleanml.datasets.coco import annotation
 from ceruleanml.datasets.folder import TileRecord
-from ceruleanml.errors import SelectionError
+from ceruleanml.errors import LabelError, SelectionError
 from ceruleanml.labels.burn import burn
 from ceruleanml.labels.geojson import read_label_file
 from ceruleanml.labels.instances import GroundShape
@@ -57,14 +57,15 @@ class Page:
 
     def _of_scene(self, path: Path, scene_id: str, tiles: Iterable[TileRecord]) -> dict[str, Answer]:
         labels = read_label_file(path, self._dataset.classes, scene_id)
-        about: dict[str, Any] = read_json(path).get("tiles") or {}
+        about: Any = read_json(path).get("tiles") or {}
         found = {}
         for tile in tiles:
-            known = about.get(tile.tile_id) or {}
+            known = about.get(tile.tile_id, {}) if isinstance(about, dict) else None
+            if not isinstance(known, dict):
+                raise LabelError(f"{path}: its member tiles is no table of tiles; import the labels again")
             if labels.complete or known.get("reviewed") is True:
                 shown = [(shape, piece) for shape in labels.shapes if (piece := burnt(shape, tile)) is not None]
-                cost = {"clicks": known.get("clicks"), "minutes": _minutes(known, [shape for shape, _ in shown])}
-                spent = {name: float(value) for name, value in cost.items() if value is not None}
+                spent = _cost(path, known, [shape for shape, _ in shown])
                 found[tile.tile_id] = Answer([piece for _, piece in shown], spent)
         return found
 
@@ -76,6 +77,15 @@ def burnt(shape: GroundShape, tile: TileRecord) -> dict[str, Any] | None:
         return None
     piece = annotation(instance.mask, instance.window, tile.height_width)
     return {**piece, "category_id": instance.class_id, "slick_id": instance.slick_id}
+
+
+def _cost(path: Path, known: dict[str, Any], shapes: Sequence[GroundShape]) -> dict[str, float]:
+    """Clicks and minutes, where they are known. Raises LabelError."""
+    try:
+        cost = {"clicks": known.get("clicks"), "minutes": _minutes(known, shapes)}
+        return {name: float(value) for name, value in cost.items() if value is not None}
+    except (TypeError, ValueError) as error:
+        raise LabelError(f"{path}: its times or clicks cannot be read ({error}); import the labels again") from error
 
 
 def _minutes(known: dict[str, Any], shapes: Sequence[GroundShape]) -> float | None:

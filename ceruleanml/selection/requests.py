@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ from ceruleanml.selection.task import Items, Task
 
 COLD = "random"
 """How items are chosen where there is neither a model nor an embedding to choose by."""
+COLD_CHOICE = ("max_per_group", "excluded")
+"""Limits of the choice that need neither."""
+OWN_CHOICE = ("strategy", "n", "share", "count_preselected", "round", "rounds", "seed", "best_of_group")
+"""Options of a choice that are set by the rounds themselves, or have no columns there."""
 
 
 @dataclass(frozen=True)
@@ -47,24 +51,26 @@ class Request:
 
     @property
     def scores(self) -> bool:
-        """Whether the strategy reads scores."""
+        """Whether the strategy or the limits of the choice read scores."""
         strategy = STRATEGIES[self.told.strategy]
-        return any(use != UNUSED for use in (strategy.score, strategy.foreground, strategy.classes))
+        used = any(use != UNUSED for use in (strategy.score, strategy.foreground, strategy.classes))
+        return used or bool(self.told.choice.get("thresholds") or self.told.choice.get("balance"))
 
     @property
     def embeds(self) -> bool:
-        """Whether the strategy takes embeddings."""
-        return STRATEGIES[self.told.strategy].embeddings != UNUSED
+        """Whether the strategy or the limits of the choice take embeddings."""
+        used = STRATEGIES[self.told.strategy].embeddings != UNUSED
+        return used or self.told.choice.get("som_percentile") is not None
 
     def unlabelled(self) -> list[str]:
         """The items without a label, in the pool's order."""
         return [item_id for item_id in self.items.ids if item_id not in self.labels]
 
-    def options(self, strategy: str, n: int) -> SelectOptions:
+    def options(self, strategy: str, n: int, choice: Mapping[str, Any]) -> SelectOptions:
         """The options of a choice of `n` items, its random draws of this round and seed alone."""
         rounds = max(self.told.rounds, self.number + 1)
         chosen = {"strategy": strategy, "n": n, "round": self.number, "rounds": rounds, "seed": self.told.seed}
-        return SelectOptions(**{**self.told.choice, **chosen})
+        return SelectOptions(**{**choice, **chosen})
 
     def candidates(self, **known: Any) -> Candidates:
         """The pool, its labelled items marked."""
@@ -94,11 +100,13 @@ def next_request(request: Request, before: RoundFolder, trained: bool) -> Chosen
     if not request.unlabelled():
         return Chosen(Selection((), (), ("every item of the pool has a label",)))
     if not trained:
-        return Chosen(choose(request.candidates(), request.options(COLD, request.told.per_round)))
+        blind = {name: value for name, value in request.told.choice.items() if name in COLD_CHOICE}
+        return Chosen(choose(request.candidates(), request.options(COLD, request.told.per_round, blind)))
     scores = _scores(request.items, before) if before.scores.is_file() else {}
     vectors = read_embeddings(before.embeddings).vectors if before.embeddings.is_file() else None
     candidates = request.candidates(scores=scores, embeddings=vectors)
-    return Chosen(choose(candidates, request.options(request.told.strategy, request.told.per_round)))
+    options = request.options(request.told.strategy, request.told.per_round, request.told.choice)
+    return Chosen(choose(candidates, options))
 
 
 def _scores(items: Items, before: RoundFolder) -> dict[str, NDArray[np.float64]]:
@@ -117,5 +125,7 @@ def named(items: Items, ids: Sequence[str]) -> Selection:
     for item_id in ids:
         if item_id not in group_of:
             raise SelectionError(f"item {item_id}: is named to start from, but the pool does not hold it")
+    if len(set(ids)) < len(ids):
+        raise SelectionError("an item is named twice to start from; name each once")
     picks = (Pick(one, group_of[one], rank, None, "named to start from") for rank, one in enumerate(ids, start=1))
     return Selection(tuple(picks))

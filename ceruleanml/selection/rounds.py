@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ceruleanml.errors import SelectionError, UsageError
 from ceruleanml.progress import Progress, Silent
 from ceruleanml.seeds import generator
 from ceruleanml.selection.candidates import Pick
@@ -30,7 +31,8 @@ from ceruleanml.selection.round_folder import RoundFolder, labels_so_far, snapsh
 from ceruleanml.selection.task import Answer, Figures, NothingToLearn, Task, open_task
 from ceruleanml.storage import make_folder, read_json, write_json
 
-WORK_NAME = "work"
+WORK_NAME, QUEUE_NAME = "work", "queue"
+SPENT = "the pool holds nothing more to ask for"
 
 
 @dataclass(frozen=True)
@@ -49,23 +51,27 @@ def run_rounds(
 ) -> Standing:
     """Run an arm to its end, or until it has to wait for answers.
 
-    `rounds` takes the place of the instructions' number, to go further or less far. With `partial` a round begins
-    with the answers that are there; items that nobody answered stay in the pool. Raises SelectionError for an arm
-    whose files were changed by hand so that they do not fit, and what training and scoring raise.
+    `rounds` takes the place of the instructions' number, to go further or less far. With `partial` a round that was
+    waited for begins with the answers that are there; items that nobody answered stay in the pool. Raises
+    SelectionError for an arm whose files were changed by hand so that they do not fit and for another evaluation set
+    than it was created with, and what training and scoring raise.
     """
     instructions = read_instructions(folder)
     for left in folder.rglob(".*.part"):  # files that a killed run had begun
         left.unlink()
     arm = _Arm(folder, instructions, progress or Silent())
     asked = instructions.rounds if rounds is None else rounds
+    if asked < 1:
+        raise UsageError(f"rounds {asked} cannot be; give 1 or more")
     for number in range(asked):
         place = RoundFolder(folder, number)
         if number and not RoundFolder(folder, number - 1).selection.is_file():
             arm.select(number)
         request = arm.request(number)
         if not request:
-            return Standing(folder, number, asked, ended=f"round {number}: the pool holds nothing more to ask for")
+            return Standing(folder, number, asked, ended=f"round {number}: {SPENT}")
         if not place.labels.is_file():
+            arm.check(number, request)
             waiting = arm.label(place, request, partial)
             if waiting:
                 return Standing(folder, number, asked, waiting=waiting)
@@ -81,6 +87,11 @@ class _Arm:
         self.folder, self.told, self.progress = folder, instructions, progress
         self.name = f"{instructions.strategy}, seed {instructions.seed}"
         self.task: Task = open_task(instructions.task, instructions.settings)
+        if instructions.judged_by not in ("", self.task.judged_by()):
+            raise SelectionError(
+                f"{folder}: its evaluation set was changed since the experiment was created; put it back, or create a "
+                "new experiment"
+            )
         self.oracle = open_oracle(instructions.oracle, instructions.oracle_settings, self.task)
 
     def request(self, number: int) -> tuple[Pick, ...]:
@@ -92,9 +103,21 @@ class _Arm:
             first_request(self._request(0)).write(start.selection.parent)
         return start.picks()
 
+    def check(self, number: int, picks: tuple[Pick, ...]) -> None:
+        """Raise SelectionError for items that cannot be asked for, as after a change of the pool or of a file."""
+        known = set(self.task.items().ids) - labels_so_far(self.folder, number).keys()
+        for pick in picks:
+            if pick.id not in known:
+                raise SelectionError(
+                    f"{RoundFolder(self.folder, number - 1).selection}: item {pick.id} is not in the pool, has a label "
+                    "already or stands twice; put the file or the pool back, or delete it to choose again"
+                )
+            known.remove(pick.id)
+
     def label(self, place: RoundFolder, picks: tuple[Pick, ...], partial: bool) -> str:
-        """Write what is answered; or what is waited for, in words."""
-        todo = self.oracle.ask(picks, make_folder(place.root) / "queue") if self.oracle.waits else ""
+        """Write what is answered; or what is waited for, in words. What is asked for only now is waited for."""
+        partial &= (place.root / QUEUE_NAME).is_dir()
+        todo = self.oracle.ask(picks, make_folder(place.root) / QUEUE_NAME) if self.oracle.waits else ""
         answers = self.oracle.answers(picks)
         missing = len(picks) - len(answers)
         if missing and not (partial and answers):
@@ -146,7 +169,10 @@ class _Arm:
             with _working(place) as work:
                 place.write_embeddings(request.items, self.task.embed(place.model, request.items.ids, work))
         shutil.rmtree(place.root / WORK_NAME, ignore_errors=True)  # of a run that was killed while it tidied up
-        next_request(request, place, trained).write(place.selection.parent)
+        chosen = next_request(request, place, trained)
+        for note in chosen.selection.notes:
+            self.progress.note(f"{self.name}, round {number}: {note}")
+        chosen.write(place.selection.parent)
 
     def _request(self, number: int) -> Request:
         return Request(self.task, self.told, self.task.items(), labels_so_far(self.folder, number), number)

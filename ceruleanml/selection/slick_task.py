@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import multiprocessing
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -13,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ceruleanml.datasets.folder import Dataset, open_dataset
+from ceruleanml.datasets.folder import INSTANCES_NAME, MANIFEST_NAME, Dataset, open_dataset
 from ceruleanml.datasets.leakage import shared_scenes
 from ceruleanml.datasets.subset import write_subset
 from ceruleanml.errors import DatasetError, SelectionError, UsageError
-from ceruleanml.models.card import CARD_NAME
+from ceruleanml.models.card import CARD_NAME, read_card
 from ceruleanml.progress import Progress
 from ceruleanml.selection.effort import clicks_of
+from ceruleanml.selection.round_folder import snapshot_of
 from ceruleanml.selection.task import Answer, Figures, Items, NothingToLearn, Payload
+from ceruleanml.storage import sha256_of
 
 if TYPE_CHECKING:
     from ceruleanml.models.config import TrainConfig
@@ -59,7 +63,7 @@ class SlickTask:
             what = f"{strange[0]} is not known" if strange else f"{missing[0]} is missing"
             raise SelectionError(f"the task's settings: {what}; slicks take {', '.join(sorted(known))}")
         task = cls(**{**settings, "train_settings": tuple(settings.get("train_settings", ()))})
-        task.config(Path("run"), 0, None)
+        task.check_settings()
         scenes = [sorted({tile.scene_id for tile in one.tiles}) for one in (task.pool_dataset, task.evaluation_dataset)]
         for _, scene_id, reason, _ in shared_scenes(scenes):
             if reason == "shared_scene":
@@ -71,10 +75,30 @@ class SlickTask:
             raise SelectionError(f"{task.evaluation}: holds no tile to judge by; make it from more scenes")
         return task
 
+    def check_settings(self) -> None:
+        """Raise UsageError, ModelError or SelectionError for settings that would end the rounds later."""
+        from ceruleanml.models.config import check
+
+        config = self.config(Path("run"), 0, None)
+        check(config)
+        if config.model.start is not None:
+            read_card(Path(config.model.start))
+        for name in ("samples", "window_px", "batch_size"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise SelectionError(f"the task's settings: {name} {value!r} cannot be; give a whole number from 1")
+        if self.embeddings is not None and not Path(self.embeddings).is_file():
+            raise SelectionError(f"{self.embeddings}: there is no such file of embeddings; make it by ceruleanml embed")
+
     def items(self) -> Items:
         """The tiles of the pool."""
         tiles = sorted(self.pool_dataset.tiles, key=lambda tile: tile.tile_id)
         return Items(tuple(tile.tile_id for tile in tiles), tuple(tile.scene_id for tile in tiles))
+
+    def judged_by(self) -> str:
+        """The sha256 over tiles, labels and origin of the evaluation set."""
+        sums = [sha256_of(Path(self.evaluation) / name) for name in (MANIFEST_NAME, INSTANCES_NAME)]
+        return hashlib.sha256("".join(sums).encode()).hexdigest()
 
     def hidden(self, item_id: str) -> Answer:
         """The outlines that the pool's data set has of a tile, as COCO annotations."""
@@ -90,16 +114,19 @@ class SlickTask:
 
     def train(self, labels: Mapping[str, Payload], out: Path, seed: int, warm: Path | None, progress: Progress) -> None:
         """Train on the labelled tiles, written as a data set beside the run."""
+        from ceruleanml.models.run_folder import read_config
         from ceruleanml.models.training import train
 
         if not any(labels.values()):
             raise NothingToLearn(f"none of the {len(labels)} labelled tiles shows a slick")
         config = self.config(out, seed, warm)
-        write_subset(Path(self.pool), labels, Path(config.data.train), labels)
+        write_subset(Path(self.pool), labels, Path(config.data.train), labels, snapshot_of(labels))
         watched = [tile.tile_id for tile in self.evaluation_dataset.tiles[:WATCHED_TILES]]
         write_subset(Path(self.evaluation), watched, Path(str(config.data.validation)))
-        begun = (out / "checkpoint.pt").is_file()
-        if not begun and out.exists():  # killed before its first checkpoint
+        if multiprocessing.current_process().daemon:
+            config.data.workers = 0  # a process of a cluster may start none itself; what is learnt is the same
+        begun = (out / "checkpoint.pt").is_file() and read_config(out).data.train == config.data.train
+        if not begun and out.exists():  # killed before its first checkpoint, or begun in another place
             shutil.rmtree(out)
         try:
             train(config, resume=begun, progress=progress)
@@ -182,7 +209,9 @@ class SlickTask:
         config.data.validation = str(run.with_name("watched"))
         config.trainer.seed = seed
         config.trainer.keep = "last"  # the best epoch would be chosen by the frozen evaluation set
-        config.model.start = None if warm is None else str(warm)
+        config.trainer.patience = None
+        if warm is not None:
+            config.model.start = str(warm)
         return config
 
     @cached_property

@@ -21,6 +21,7 @@ from ceruleanml.selection.spectra_files import LineTable, Spectra, read_spectra
 from ceruleanml.selection.spectra_grid import Grid
 from ceruleanml.selection.task import Answer, Figures, Items, NothingToLearn, Payload
 from ceruleanml.selection.task_settings import TrainingSettings, read_settings
+from ceruleanml.storage import sha256_of
 
 if TYPE_CHECKING:
     from ceruleanml.selection.spectra_learning import Form, Targets
@@ -114,6 +115,10 @@ class SpectraTask:
             if item_id not in frozen and self.pool.groups[row] not in frozen_groups
         ]  # fmt: skip
         return Items(tuple(self.pool.ids[row] for row in rows), tuple(self.pool.groups[row] for row in rows))
+
+    def judged_by(self) -> str:
+        """The sha256 of the file of the evaluation set."""
+        return sha256_of(Path(self.settings.evaluation))
 
     def hidden(self, item_id: str) -> Answer:
         """The class and the lines, in angstrom by name, that the file has; lines are None where they are not known."""

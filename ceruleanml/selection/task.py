@@ -65,6 +65,9 @@ class Task(Protocol):
     def items(self) -> Items:
         """The pool, without the items of the frozen evaluation set."""
 
+    def judged_by(self) -> str:
+        """A sha256 that changes with the frozen evaluation set."""
+
     def hidden(self, item_id: str) -> Answer:
         """The label that a simulation reveals. Raises SelectionError where the pool has none."""
 

@@ -109,7 +109,9 @@ class Zooniverse:
         try:
             subjects, annotations = json.loads(row["subject_data"]), json.loads(row["annotations"])
             volunteer = row.get("user_name") or row.get("user_ip") or row["classification_id"]
-            answers = [one["value"] for one in annotations if one["task"] == self._question]
+            answers = [
+                one["value"] for one in annotations if one["task"] == self._question and one["value"] is not None
+            ]
             items = [about[ID_COLUMN] for about in subjects.values() if ID_COLUMN in about]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SelectionError(
