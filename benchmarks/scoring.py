@@ -91,8 +91,11 @@ def rows(folder: Path) -> Iterator[Row]:
     """One row a bar, as it is measured: what, measured, bar, whether it is met."""
     import torch
 
+    from ceruleanml.parallel import keep_freed_memory
+
     gpu = torch.cuda.is_available()
     torch.set_num_threads(1)
+    keep_freed_memory()  # as the verb does
     for encoder, few in (("resnet34", 4), ("mobilenet_v2", 16)):
         bare, scored = rates(folder, encoder, 512 if gpu else few, 8, 3 if gpu else 2)
         yield (

@@ -25,7 +25,7 @@ def test_same_bytes_from_a_remote_scheduler(photopea):
     from distributed import LocalCluster
 
     build(photopea, "one")
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1") as cluster:
         make_dataset([str(photopea / "in")], photopea / "far", options(photopea), scheduler=cluster.scheduler_address)
     assert contents(photopea / "one") == contents(photopea / "far")
 

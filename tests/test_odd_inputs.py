@@ -389,7 +389,7 @@ def test_relative_paths_count_from_the_callers_folder_on_a_scheduler(photopea, m
     write_gcps(photopea / "gcps" / "a.json")
     write_png(photopea / "plain" / "p.png", pixels())
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1") as cluster:
         monkeypatch.chdir(photopea)
         report = make_dataset(["plain"], Path("far"), BuildOptions(), scheduler=cluster.scheduler_address)
     assert report.failed == {} and report.tiles == 1

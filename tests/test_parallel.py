@@ -2,6 +2,8 @@
 
 import contextlib
 import socket
+import subprocess
+import sys
 
 import distributed
 import pytest
@@ -31,3 +33,19 @@ def test_units_of_one_worker_run_here():
     assert list(run_units(abs, [-1, 2])) == [1, 2]
     with pytest.raises(UsageError, match="workers 0 cannot be"):
         list(run_units(abs, [1], workers=0))
+
+
+def test_memory_that_was_freed_is_kept():
+    script = """
+import resource
+from ceruleanml.parallel import keep_freed_memory
+keep_freed_memory()
+bytes(1 << 24)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    bytearray(1 << 24)[:] = bytes(1 << 24)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    pages = 10 * (1 << 24) // 4096
+    assert int(run.stdout) < pages / 2, "each block would be given page by page again"

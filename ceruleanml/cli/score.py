@@ -76,9 +76,11 @@ def score(
     these tiles, however many samples and members there are. Exit status: 0 all scenes done, 2 nothing done, 3 some
     scenes failed.
     """
+    from ceruleanml.parallel import keep_freed_memory
     from ceruleanml.selection.scoring import ScoreOptions, score_pool
     from ceruleanml.selection.task_files import is_task_file
 
+    keep_freed_memory()
     options = ScoreOptions(
         samples=samples,
         window_px=window,
