@@ -6,9 +6,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ceruleanml.errors import UsageError
+from ceruleanml.progress import Progress
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -74,6 +75,45 @@ def run_units(
             raise UsageError(
                 "a scene's worker died again and again, as it does without memory; use fewer workers"
             ) from error
+
+
+class SceneOutcome(Protocol):
+    """What came of one scene: `error` is None, or says in one line why nothing did."""
+
+    @property
+    def scene_id(self) -> str:
+        """The scene."""
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed."""
+
+
+Outcome = TypeVar("Outcome", bound=SceneOutcome)
+
+
+def run_scenes(
+    function: Callable[[Item], Outcome],
+    waiting: Sequence[Item],
+    total: int,
+    title: str,
+    workers: int,
+    scheduler: str | None,
+    progress: Progress,
+) -> list[Outcome]:
+    """The results of `run_units` in the order of their scenes, shown as they come; of `total` the others are there."""
+    results = []
+    progress.start(title, total)
+    progress.advance(total - len(waiting))
+    try:
+        for result in run_units(function, waiting, workers, scheduler):
+            results.append(result)
+            progress.advance()
+            if result.error is not None:
+                progress.note(f"failed: {result.error}")
+    finally:
+        progress.finish()
+    return sorted(results, key=lambda result: result.scene_id)
 
 
 @contextmanager

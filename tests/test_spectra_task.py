@@ -91,7 +91,7 @@ def test_items_and_hidden_labels(task):
     lines = task.hidden(quasar).payload["lines"]
     assert lines and all(3600 <= place <= 9800 for place in lines.values())
     assert {name for name in lines} <= {"LYA", "CIV", "CIII", "MGII", "HBETA"}
-    with pytest.raises(SelectionError, match="has no spectrum 7; ids are text"):
+    with pytest.raises(SelectionError, match="has no item 7; ids are text"):
         task.hidden("7")
 
 

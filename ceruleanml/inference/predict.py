@@ -13,7 +13,7 @@ from ceruleanml.inference.options import PredictOptions, check_fits
 from ceruleanml.inference.unit import Model, SceneResult, is_done, loaded, predict_unit, result_path
 from ceruleanml.models.card import Card
 from ceruleanml.models.predictor import model_sha256
-from ceruleanml.parallel import run_units
+from ceruleanml.parallel import run_scenes
 from ceruleanml.progress import Progress, Silent
 from ceruleanml.scenes.reading import find_scenes, scene_id_of
 from ceruleanml.storage import make_folder, read_json, write_json
@@ -78,18 +78,8 @@ def _run(
     if len(waiting) == 1 and scheduler is None:
         return [unit(waiting[0], progress=progress)]
     base = Path.cwd() if scheduler else None
-    results = []
-    progress.start("Predicting scenes", total)
-    progress.advance(total - len(waiting))
-    try:
-        for result in run_units(partial(unit, base=base), waiting, workers, scheduler):
-            results.append(result)
-            progress.advance()
-            if result.error is not None:
-                progress.note(f"failed: {result.error}")
-    finally:
-        progress.finish()
-    return sorted(results, key=lambda result: result.scene_id)
+    unit = partial(unit, base=base)
+    return run_scenes(unit, waiting, total, "Predicting scenes", workers, scheduler, progress)
 
 
 def _check_workers(device: str, workers: int, scheduler: str | None) -> None:

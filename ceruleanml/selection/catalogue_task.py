@@ -16,6 +16,7 @@ from ceruleanml.progress import Progress
 from ceruleanml.selection import small_training
 from ceruleanml.selection.catalogue_files import Catalogue, Columns, parse_votes, read_catalogue
 from ceruleanml.selection.item_ensemble import ENSEMBLE_NAME, Course, drawn_again, train_members
+from ceruleanml.selection.item_rows import ItemRows
 from ceruleanml.selection.item_scores import stored_embeddings, unit_features
 from ceruleanml.selection.task import Answer, Figures, Items, NothingToLearn, Payload
 from ceruleanml.selection.task_settings import TrainingSettings, read_settings
@@ -94,7 +95,7 @@ class CatalogueTask:
         frozen = set(self.evaluation.ids)
         frozen_groups = set(self.evaluation.groups) if self.settings.group else set()
         rows = [
-            row for item_id, row in sorted(self._row_of.items())
+            row for item_id, row in sorted(self._rows.of.items())
             if item_id not in frozen and self.pool.groups[row] not in frozen_groups
         ]  # fmt: skip
         for row in rows:
@@ -107,7 +108,7 @@ class CatalogueTask:
 
     def hidden(self, item_id: str) -> Answer:
         """The votes in the catalogue, and the minutes that its volunteers took."""
-        row = self._row(item_id)
+        row = self._rows.row(item_id)
         k, n = int(self.pool.k[row]), int(self.pool.n[row])
         if n < 0:
             raise SelectionError(f"{self.pool.path}: row {row + 2}: {item_id} has no votes to reveal; take it out")
@@ -121,7 +122,7 @@ class CatalogueTask:
         told = self.settings
         form = {"kind": KIND, "side_px": told.side_px, "bands": told.bands, "dropout": told.dropout}
         about = {**form, "mean_votes": float(np.mean([n for _, n in voted.values()]))}
-        images = images_of(self.pool, self._rows(tuple(voted)), told.side_px, told.bands)
+        images = images_of(self.pool, self._rows.rows(tuple(voted)), told.side_px, told.bands)
         votes = np.array(list(voted.values()), np.int64)
 
         def lesson_of(member: int, begin: Path | None, started: str | None) -> small_training.Lesson:
@@ -163,7 +164,7 @@ class CatalogueTask:
 
         with small_training.steady_torch(self.settings.threads):
             predictor = VotePredictor(model)
-            pooled = predictor.pooled(self.pool, self._rows(ids))
+            pooled = predictor.pooled(self.pool, self._rows.rows(ids))
             rho = predictor.sampled_shares(pooled, self.settings.samples, seed)
             members = predictor.member_shares(pooled)
         mean = rho.mean(axis=0)
@@ -190,7 +191,7 @@ class CatalogueTask:
             return stored_embeddings(self.settings.embeddings, ids)
         with small_training.steady_torch(self.settings.threads):
             predictor = VotePredictor(model)
-            return unit_features(predictor.features(predictor.pooled(self.pool, self._rows(ids))))
+            return unit_features(predictor.features(predictor.pooled(self.pool, self._rows.rows(ids))))
 
     def _voted(self, labels: Mapping[str, Payload]) -> dict[str, tuple[int, int]]:
         """The votes of the labelled items that have any, in the order of ids."""
@@ -204,16 +205,8 @@ class CatalogueTask:
         return voted
 
     @cached_property
-    def _row_of(self) -> dict[str, int]:
-        return {item_id: row for row, item_id in enumerate(self.pool.ids)}
-
-    def _row(self, item_id: str) -> int:
-        if item_id not in self._row_of:
-            raise SelectionError(f"{self.pool.path}: has no item {item_id}; ids are text, as they stand in the file")
-        return self._row_of[item_id]
-
-    def _rows(self, ids: Sequence[str]) -> NDArray[np.int64]:
-        return np.array([self._row(item_id) for item_id in ids], np.int64)
+    def _rows(self) -> ItemRows:
+        return ItemRows(self.pool.ids, self.pool.path)
 
 
 def vote_figures(k: NDArray[np.int64], n: NDArray[np.int64], rho: Floats) -> dict[str, float]:

@@ -48,14 +48,14 @@ class Embeddings:
         return len(self.ids)
 
 
-def check_ids(ids: Sequence[str], source: Path) -> None:
-    """Raise SelectionError for an id that is empty or stands twice."""
+def check_ids(ids: Sequence[str], source: Path, name: str = "id") -> None:
+    """Raise SelectionError for an id that is empty or stands twice; `name` is what the source calls ids."""
     if len(set(ids)) == len(ids) and "" not in ids:
         return
     seen: set[str] = set()
     for row, one in enumerate(ids, start=1):
         if not one:
-            raise SelectionError(f"{source}: row {row} has no id; give each item one")
+            raise SelectionError(f"{source}: row {row} has no {name}; give each item one")
         if one in seen:
             raise SelectionError(f"{source}: item {one} is listed twice; give each item once")
         seen.add(one)

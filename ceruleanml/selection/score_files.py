@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ceruleanml.errors import SelectionError, StorageError
 from ceruleanml.selection.arrow_files import open_parquet
 from ceruleanml.selection.detections import object_frequency
+from ceruleanml.selection.embedding_rows import check_ids
 from ceruleanml.storage import read_json, storage_error, writing
 
 MANIFEST_NAME, PARTS_NAME = "scores.json", "parts"
@@ -119,7 +120,7 @@ def read_scores(path: Path, id_column: str | None = None) -> ScoreTable:
             columns[name] = numbers
     if OBJECT_COUNT in columns and OBJECT_FREQUENCY not in columns:
         columns[OBJECT_FREQUENCY] = object_frequency(columns[OBJECT_COUNT])
-    _check_ids(ids, path, id_name)
+    check_ids(ids, path, id_name)
     return ScoreTable(tuple(ids), columns, texts, notes)
 
 
@@ -259,15 +260,3 @@ def _numbers(parts: Sequence[Any]) -> Column | None:
             return None
         found.append(np.asarray(numbers.to_numpy(), np.float64))
     return np.concatenate(found)
-
-
-def _check_ids(ids: Sequence[str], path: Path, name: str) -> None:
-    if len(set(ids)) == len(ids) and "" not in ids:
-        return
-    seen: set[str] = set()
-    for row, one in enumerate(ids, start=1):
-        if not one:
-            raise SelectionError(f"{path}: row {row} has no {name}; give each item one")
-        if one in seen:
-            raise SelectionError(f"{path}: item {one} is listed twice; give each item once")
-        seen.add(one)

@@ -17,7 +17,7 @@ from ceruleanml.evaluation.class_map import channel_places
 from ceruleanml.inference.thresholds import thresholds_of
 from ceruleanml.models.ensemble_folder import is_ensemble, read_ensemble
 from ceruleanml.models.predictor import choose_device, weights_file
-from ceruleanml.parallel import run_units
+from ceruleanml.parallel import run_scenes
 from ceruleanml.progress import Progress, Silent
 from ceruleanml.selection.passes import Member, check_samples, load_members
 from ceruleanml.selection.pool_tiles import asked_tiles
@@ -168,18 +168,8 @@ def _run(
     """The results in the order of their scenes. A scene alone shows its own tiles' progress."""
     if len(waiting) == 1 and scheduler is None:
         return [score_scene(waiting[0], work, progress)]
-    results = []
-    progress.start("Scoring scenes", total)
-    progress.advance(total - len(waiting))
-    try:
-        for result in run_units(partial(score_scene, work=work), waiting, workers, scheduler):
-            results.append(result)
-            progress.advance()
-            if result.error is not None:
-                progress.note(f"failed: {result.error}")
-    finally:
-        progress.finish()
-    return sorted(results, key=lambda result: result.scene_id)
+    unit = partial(score_scene, work=work)
+    return run_scenes(unit, waiting, total, "Scoring scenes", workers, scheduler, progress)
 
 
 def _check(options: ScoreOptions, workers: int, scheduler: str | None) -> None:

@@ -15,6 +15,7 @@ from ceruleanml.errors import SelectionError
 from ceruleanml.progress import Progress
 from ceruleanml.selection import small_training
 from ceruleanml.selection.item_ensemble import ENSEMBLE_NAME, Course, train_members
+from ceruleanml.selection.item_rows import ItemRows
 from ceruleanml.selection.item_scores import stored_embeddings, unit_features
 from ceruleanml.selection.spectra_figures import spectra_figures
 from ceruleanml.selection.spectra_files import LineTable, Spectra, read_spectra
@@ -111,7 +112,7 @@ class SpectraTask:
         frozen = set(self.evaluation.ids)
         frozen_groups = set(self.evaluation.groups) if self.settings.group else set()
         rows = [
-            row for item_id, row in sorted(self._row_of.items())
+            row for item_id, row in sorted(self._rows.of.items())
             if item_id not in frozen and self.pool.groups[row] not in frozen_groups
         ]  # fmt: skip
         return Items(tuple(self.pool.ids[row] for row in rows), tuple(self.pool.groups[row] for row in rows))
@@ -122,7 +123,7 @@ class SpectraTask:
 
     def hidden(self, item_id: str) -> Answer:
         """The class and the lines, in angstrom by name, that the file has; lines are None where they are not known."""
-        row = self._row(item_id)
+        row = self._rows.row(item_id)
         if not self.pool.classes[row]:
             raise SelectionError(f"{self.pool.path}: row {row + 1}: {item_id} has no class to reveal; take it out")
         seen = zip(self.settings.lines, self.pool.lines[row], strict=True)
@@ -172,7 +173,7 @@ class SpectraTask:
         from ceruleanml.selection.spectra_learning import SpectraPredictor
 
         with small_training.steady_torch(self.settings.threads):
-            members = SpectraPredictor(model, self._form).probabilities(self.pool.flux[self._rows(ids)])
+            members = SpectraPredictor(model, self._form).probabilities(self.pool.flux[self._rows.rows(ids)])
         mean, votes = members.mean(axis=0), members.argmax(axis=2)
         columns = {
             "least_confidence": uncertainty.least_confidence(mean),
@@ -198,7 +199,7 @@ class SpectraTask:
         if model is None:
             return stored_embeddings(self.settings.embeddings, ids)
         with small_training.steady_torch(self.settings.threads):
-            return unit_features(SpectraPredictor(model, self._form).features(self.pool.flux[self._rows(ids)]))
+            return unit_features(SpectraPredictor(model, self._form).features(self.pool.flux[self._rows.rows(ids)]))
 
     @property
     def _form(self) -> Form:
@@ -220,7 +221,7 @@ class SpectraTask:
         given = [labels[item_id].get("lines") for item_id in ids]
         lines = np.array([[(one or {}).get(name, np.nan) for name in self.settings.lines] for one in given], np.float64)
         known = np.array([one is not None for one in given], np.bool_)
-        return targets_of(self._form, self.pool.flux[self._rows(ids)], classes, lines.reshape(len(ids), -1), known)
+        return targets_of(self._form, self.pool.flux[self._rows.rows(ids)], classes, lines.reshape(len(ids), -1), known)
 
     def _class_of(self, item_id: str, payload: Payload) -> int:
         """The class number of a label. Raises SelectionError where it names no class, or lines that cannot be."""
@@ -235,13 +236,5 @@ class SpectraTask:
         return self.classes.index(name)
 
     @cached_property
-    def _row_of(self) -> dict[str, int]:
-        return {item_id: row for row, item_id in enumerate(self.pool.ids)}
-
-    def _row(self, item_id: str) -> int:
-        if item_id not in self._row_of:
-            raise SelectionError(f"{self.pool.path}: has no spectrum {item_id}; ids are text, as in the file")
-        return self._row_of[item_id]
-
-    def _rows(self, ids: Sequence[str]) -> NDArray[np.int64]:
-        return np.array([self._row(item_id) for item_id in ids], np.int64)
+    def _rows(self) -> ItemRows:
+        return ItemRows(self.pool.ids, self.pool.path)
