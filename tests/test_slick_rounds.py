@@ -97,6 +97,17 @@ def test_labels_without_a_slick_make_no_model_and_the_rounds_go_on(tmp_path: Pat
     assert "iou" in read_json(RoundFolder(arm, 1).record)["figures"]
 
 
+def test_a_class_that_no_label_shows_yet_makes_no_model(tmp_path: Path, settings: dict) -> None:
+    asked = {**settings, "train_settings": [*LIGHT, "data.classes=[infra_slick,old_vessel]"]}
+    task = SlickTask.of(asked)
+    shown = [one for one in task.items().ids if task.hidden(one).payload]
+    told = Instructions("slicks", asked, strategy="random", start_ids=tuple(shown[:2]), rounds=1)
+    create(tmp_path / "e", told)
+    run(tmp_path / "e")
+    untrained = RoundFolder(open_experiment(tmp_path / "e").arm("random", 0), 0).untrained
+    assert "no training tile shows old_vessel" in read_json(untrained)["reason"]
+
+
 def test_a_warm_start_begins_with_the_weights_of_the_round_before(tmp_path: Path, settings: dict) -> None:
     from ceruleanml.progress import Silent
 

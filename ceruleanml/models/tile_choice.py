@@ -17,6 +17,10 @@ from ceruleanml.models.tile_reading import Tile
 from ceruleanml.scenes.scene import sensing_time
 
 
+class NotShown(DatasetError):
+    """No training tile shows a slick, or none of a class that is asked for; more labels mend it."""
+
+
 def counted_as(table: ClassTable, config: DataConfig) -> tuple[str | None, ...]:
     """The name that each class of the table counts as, by its id; None for those that are dropped.
 
@@ -48,18 +52,18 @@ def chosen_classes(
 ) -> tuple[str, ...]:
     """The classes of the model, background first; `shown` are the data set's class ids that training tiles show.
 
-    Raises DatasetError where there is no slick, or not one of a class that is asked for.
+    Raises NotShown where there is no slick, or not one of a class that is asked for.
     """
     there = {counted[class_id] for class_id in shown}
     if not there:
-        raise DatasetError(f"{config.train}: no training tile shows a slick; label some, or drop fewer classes")
+        raise NotShown(f"{config.train}: no training tile shows a slick; label some, or drop fewer classes")
     if config.classes is None:
         return (table.names[0], *(name for name in table.slick_names if name in there))
     if not config.classes:
         raise UsageError("data.classes is empty; name one slick class or more, or give null for all that are shown")
     absent = [name for name in config.classes if name not in there]
     if absent:
-        raise DatasetError(
+        raise NotShown(
             f"{config.train}: no training tile shows {absent[0]}, which data.classes names; leave it out there, "
             "or label some"
         )

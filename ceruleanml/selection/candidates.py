@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,8 +36,7 @@ class Candidates:
 
     def __post_init__(self) -> None:
         if len(set(self.ids)) < len(self.ids):
-            seen: set[str] = set()
-            twice = next(one for one in self.ids if one in seen or seen.add(one))  # type: ignore[func-returns-value]
+            twice = next(one for one, count in Counter(self.ids).items() if count > 1)
             raise SelectionError(f"item {twice} is listed twice; give each item once")
         parts: dict[str, Sequence[str] | NDArray[Any] | None] = {**self.scores, "groups": self.groups}
         parts |= {"embeddings": self.embeddings, "labelled": self.labelled, "evaluation": self.evaluation}

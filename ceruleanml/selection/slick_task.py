@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ceruleanml.datasets.folder import INSTANCES_NAME, MANIFEST_NAME, Dataset, open_dataset
 from ceruleanml.datasets.leakage import shared_scenes
 from ceruleanml.datasets.subset import write_subset
-from ceruleanml.errors import DatasetError, SelectionError, UsageError
+from ceruleanml.errors import SelectionError, UsageError
 from ceruleanml.models.card import CARD_NAME, read_card
 from ceruleanml.progress import Progress
 from ceruleanml.selection.effort import clicks_of
@@ -115,6 +115,7 @@ class SlickTask:
     def train(self, labels: Mapping[str, Payload], out: Path, seed: int, warm: Path | None, progress: Progress) -> None:
         """Train on the labelled tiles, written as a data set beside the run."""
         from ceruleanml.models.run_folder import read_config
+        from ceruleanml.models.tile_choice import NotShown
         from ceruleanml.models.training import train
 
         if not any(labels.values()):
@@ -130,9 +131,7 @@ class SlickTask:
             shutil.rmtree(out)
         try:
             train(config, resume=begun, progress=progress)
-        except DatasetError as error:
-            if "no training tile shows" not in str(error):
-                raise
+        except NotShown as error:
             raise NothingToLearn(str(error)) from error
 
     def trained(self, out: Path) -> bool:
