@@ -6,6 +6,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Compiled modules are kept, else every command of the tests would compile all of them anew.
+unexport PYTHONDONTWRITEBYTECODE
 CERULEANML := $(BIN)/ceruleanml
 WORKERS ?= 2
 SEED ?= 0
@@ -30,7 +32,7 @@ system-packages:
 
 .PHONY: test
 test: setup system-packages ## Run every test (makes .venv when it is missing)
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .PHONY: setup-icevision
 setup-icevision: setup ## Add icevision 0.12.0 to .venv, for scripts/ice_trainer.py

@@ -1,18 +1,18 @@
 """The command line as a user meets it: real processes, their output and their exit status."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import finished
 from scenes_made import HEIGHT_WIDTH, pixels, write_gcps, write_photopea, write_png
 
 CERULEANML = Path(sys.executable).with_name("ceruleanml")
 
 
 def run(*arguments, cwd=None):
-    return subprocess.run([CERULEANML, *map(str, arguments)], capture_output=True, text=True, cwd=cwd)
+    return finished([CERULEANML, *arguments], cwd=cwd)
 
 
 @pytest.fixture

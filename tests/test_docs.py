@@ -2,11 +2,11 @@
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from processes import finished
 
 ROOT = Path(__file__).parents[1]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -39,8 +39,8 @@ def test_the_page_shows_what_its_commands_print(tmp_path, page):
     printed, checked = "", 0
     for language, content in FENCE.findall((ROOT / "docs" / f"{page}.md").read_text()):
         if language in ("sh", "python"):
-            shell = ["bash", "-e"] if language == "sh" else [sys.executable]
-            run = subprocess.run(shell, input=content, cwd=tmp_path, env=environment, capture_output=True, text=True)
+            shell = ["bash", "-e", "-c"] if language == "sh" else [sys.executable, "-c"]
+            run = finished([*shell, content], cwd=tmp_path, env=environment)
             assert run.returncode == 0, f"{content}\n{run.stderr}"
             printed = run.stdout
         elif language == "text" and printed:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from builds_made import CERULEANML
 from evaluations_made import card, two_scenes
+from processes import finished
 
 from ceruleanml.models.card import read_card, write_card
 
@@ -32,7 +33,7 @@ def place(tmp_path_factory):
 
 
 def run(folder, *words):
-    return subprocess.run([CERULEANML, *words], cwd=folder, capture_output=True, text=True)
+    return finished([CERULEANML, *words], cwd=folder)
 
 
 def test_evaluate_writes_the_card_and_compare_takes_both(place):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from builds_made import contents
+from processes import finished
 
 from ceruleanml.storage import read_json
 
@@ -28,16 +29,14 @@ def environment(folder):
 
 
 def run(folder, *command):
-    return subprocess.run(
-        [str(word) for word in command], cwd=folder, env=environment(folder), capture_output=True, text=True
-    )
+    return finished(command, cwd=folder, env=environment(folder))
 
 
 def done(folder, *command):
     """What a command that must succeed prints."""
-    finished = run(folder, *command)
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return finished.stdout
+    ended = run(folder, *command)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
 
 
 def change(folder, name="first", **experiment):
@@ -84,7 +83,7 @@ def kill_after(folder, file):
     while not file.is_file() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    assert process.wait(timeout=60) == -signal.SIGKILL
     assert file.is_file()
 
 

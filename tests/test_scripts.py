@@ -2,21 +2,19 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from builds_made import contents
+from processes import finished
 from servers import gcs_server
 
 ROOT = Path(__file__).parents[1]
 
 
 def run(*arguments, cwd, **environment):
-    return subprocess.run(
-        [str(word) for word in arguments], cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True
-    )
+    return finished(arguments, cwd=cwd, env={**os.environ, **environment})
 
 
 @pytest.fixture

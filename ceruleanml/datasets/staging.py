@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ceruleanml.datasets.coco import Record
 from ceruleanml.datasets.folder import INSTANCES_NAME
 from ceruleanml.datasets.unit import stamps, unit_path
 from ceruleanml.errors import DatasetError, StorageError
+from ceruleanml.locks import locked
 from ceruleanml.storage import check_local, make_folder, read_json, storage_error, write_json
 
 PLAN_NAME = "plan.json"
@@ -37,9 +37,9 @@ def lock(out: Path) -> Iterator[None]:
         file = path.open("w")
     except OSError as error:
         raise storage_error(out, error) from error
-    with file:
+    with file, ExitStack() as held:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.enter_context(locked(file.fileno()))
         except OSError as error:
             raise StorageError(f"{out}: is being built by another process; wait, or choose another --out") from error
         if not path.exists() or not os.path.samestat(path.stat(), os.fstat(file.fileno())):

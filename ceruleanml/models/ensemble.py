@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import multiprocessing
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from ceruleanml.datasets.folder import open_dataset
 from ceruleanml.errors import CeruleanError, TrainingStopped, UsageError, WriteError
+from ceruleanml.locks import locked
 from ceruleanml.models.card import read_card
 from ceruleanml.models.config import TrainConfig, check
 from ceruleanml.models.distributed import ranks_of_environment
@@ -177,17 +177,15 @@ def _alone(run: Path) -> Iterator[None]:
     from ceruleanml.storage import make_folder
 
     handle = os.open(make_folder(run), os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise UsageError(f"{run}: is being trained by another process; wait for it or end it") from error
-    except OSError:  # a file system that locks no folders
-        pass
-    try:
+    with ExitStack() as held:
+        held.callback(os.close, handle)
+        try:
+            held.enter_context(locked(handle))
+        except BlockingIOError as error:
+            raise UsageError(f"{run}: is being trained by another process; wait for it or end it") from error
+        except OSError:  # a file system that locks no folders
+            pass
         yield
-    finally:
-        os.close(handle)
 
 
 @contextmanager

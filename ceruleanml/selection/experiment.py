@@ -6,15 +6,15 @@ arms/<strategy>/seed_<n>/instructions.json   and the rounds of that arm
 
 from __future__ import annotations
 
-import fcntl
 import functools
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ceruleanml.errors import SelectionError, StorageError, UsageError
+from ceruleanml.locks import locked
 from ceruleanml.parallel import run_units
 from ceruleanml.progress import Progress
 from ceruleanml.selection.instructions import FORMAT_VERSION, Instructions, read_instructions, write_instructions
@@ -175,9 +175,9 @@ def _alone(folder: Path) -> Iterator[None]:
         file = (folder / ".lock").open("w")
     except OSError as error:
         raise storage_error(folder, error) from error
-    with file:
+    with file, ExitStack() as held:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.enter_context(locked(file.fileno()))
         except OSError as error:
             raise StorageError(f"{folder}: is being run by another process; wait for it") from error
         yield
