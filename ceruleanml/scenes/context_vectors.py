@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ceruleanml.errors import ContextError
+from ceruleanml.storage import gdal_path, is_remote
 
 if TYPE_CHECKING:
     from pyproj import Transformer
@@ -45,15 +47,43 @@ def read_features(path: str, box: Box, label: str) -> Features:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # what GDAL remarks on while reading
         parts = [
-            _features(geometries, to_lon_lat, turn, label)
+            _features(_geometries(read.wkb, read.reach, label), read.to_lon_lat, read.turn, label)
             for layer in _layers(path, label)
-            for geometries, to_lon_lat, turn in _read_layer(path, layer, box, label)
+            for read in _read_layer(path, layer, box, label)
         ]
     return Features(
         np.concatenate([np.empty((0, 2)), *(part.points for part in parts)]),
         np.concatenate([np.empty((0, 4)), *(part.edges for part in parts)]),
         np.concatenate([np.empty(0, dtype=np.int8), *(part.winding for part in parts)]),
     )
+
+
+def read_shapes(path: str, box: Box, label: str, column: str) -> list[tuple[Any, NDArray[Any]]]:
+    """The single geometries that reach into a box, in longitude and latitude, by the values of a column.
+
+    A pair for each value in each layer, in the order in which they occur: the value (None where the layer lacks the
+    column) and shapely geometries (n,). Raises ContextError as `read_features` does.
+    """
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # what GDAL remarks on while reading
+        for layer in _layers(path, label):
+            for read in _read_layer(path, layer, box, label, column):
+                for value in dict.fromkeys(read.values.tolist()):
+                    of_value = np.array([one == value for one in read.values.tolist()], dtype=np.bool_)
+                    parts = _geometries(read.wkb[of_value], read.reach, label)
+                    found.append((value, _turned(parts, read.to_lon_lat, read.turn, label)))
+    return found
+
+
+def vector_path(location: str) -> str:
+    """What GDAL opens for a location of vectors. Raises ContextError where no file or no vector data is there."""
+    path = gdal_path(location)
+    if not is_remote(location) and not Path(location).exists():
+        raise ContextError(f"{location}: there is no such file; correct the path")
+    if not is_vector(path):
+        raise ContextError(f"{location}: cannot be read as vector data; give points, lines or polygons")
+    return path
 
 
 def is_vector(path: str) -> bool:
@@ -76,7 +106,21 @@ def _layers(path: str, label: str) -> list[str]:
     return layers
 
 
-def _read_layer(path: str, layer: str, box: Box, label: str) -> list[tuple[NDArray[Any], Transformer | None, float]]:
+@dataclass(frozen=True)
+class _LayerRead:
+    """Features of a layer as WKB, and their values of a column.
+
+    `reach` is the box asked for in the layer's CRS (None: all), `turn` the degrees to take off longitudes.
+    """
+
+    wkb: NDArray[Any]
+    values: NDArray[Any]
+    reach: Box | None
+    to_lon_lat: Transformer | None
+    turn: float
+
+
+def _read_layer(path: str, layer: str, box: Box, label: str, column: str | None = None) -> list[_LayerRead]:
     """Geometries near the box: one entry for each turn of 360 degrees under which the layer may reach it."""
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError
@@ -87,14 +131,17 @@ def _read_layer(path: str, layer: str, box: Box, label: str) -> list[tuple[NDArr
             return []
         to_lon_lat = _to_lon_lat(info["crs"], label)
         bounds = _layer_bounds(info["total_bounds"], to_lon_lat, label)
+        columns = [column] if column in info["fields"] else []
         found = []
         for turn in (0.0, 360.0, -360.0):
             window = (max(box[0] + turn, bounds[0]), box[1], min(box[2] + turn, bounds[2]), box[3])
             if window[0] > window[2]:
                 continue
             reach = _in_layer(window, to_lon_lat)
-            wkb = pyogrio.raw.read(path, layer=layer, columns=[], bbox=reach if info["driver"] in INDEXED else None)[2]
-            found.append((_geometries(wkb, reach, label), to_lon_lat, turn))
+            indexed = reach if info["driver"] in INDEXED else None
+            read = pyogrio.raw.read(path, layer=layer, columns=columns, bbox=indexed)
+            values = read[3][0] if columns else np.full(len(read[2]), None)
+            found.append(_LayerRead(read[2], values, reach, to_lon_lat, turn))
         return found
     except (DataSourceError, DataLayerError) as error:
         raise ContextError(f"{label}: cannot be read as vector data: {_one_line(error)}") from error
@@ -195,6 +242,12 @@ def _lon_lat(coordinates: Floats, to_lon_lat: Transformer | None, turn: float, l
         if not np.isfinite(coordinates).all():
             raise ContextError(f"{label}: coordinates lie outside their CRS; convert the file to EPSG:4326")
     return np.asarray(coordinates - np.array([turn, 0.0]))
+
+
+def _turned(parts: NDArray[Any], to_lon_lat: Transformer | None, turn: float, label: str) -> NDArray[Any]:
+    import shapely
+
+    return np.asarray(shapely.transform(parts, lambda points: _lon_lat(points, to_lon_lat, turn, label)))
 
 
 def _one_line(error: Exception) -> str:

@@ -7,7 +7,7 @@ place f, |x - g|^2 - |x - f|^2 is linear in x, hence at most
     reach = 2 h |f - g| - (|c - f|^2 - r^2).
 
 Without reach, f is never nearer than g and is left out for good. As |x - f| + |x - g| >= 2 (r - h), f is nowhere
-nearer than g by more than reach / (2 (r - h)); where that is below `TOLERANCE_M` for every f, all nodes of the square
+nearer than g by more than reach / (2 (r - h)); where that is below the tolerance for every f, all nodes of the square
 get g. Other squares are cut in four. A single node has h = 0. So the only error is one tolerance, made once.
 """
 
@@ -24,7 +24,7 @@ Counts = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
 TOLERANCE_M = 8.0
-"""How much farther than the nearest place the one found may be."""
+"""How much farther than the nearest place the one found may be, unless told otherwise."""
 PAIRS_AT_ONCE = 200_000
 """About so many pairs of square and place are weighed at once, which bounds memory."""
 DEGREE_M = 111_700.0
@@ -75,8 +75,8 @@ def earth_centred(longitudes: Floats, latitudes: Floats) -> Floats:
     return np.stack([ring * np.cos(lon), ring * np.sin(lon), normal * (1 - WGS84_ECCENTRICITY_2) * np.sin(lat)])
 
 
-def nearest_places(places: Floats, lattice: Lattice, limit_m: float) -> Indices:
-    """The index of the place (3, n) nearest to each node (rows, columns), within `TOLERANCE_M`.
+def nearest_places(places: Floats, lattice: Lattice, limit_m: float, tolerance_m: float = TOLERANCE_M) -> Indices:
+    """The index of the place (3, n) nearest to each node (rows, columns), within `tolerance_m`.
 
     NONE where no place is within `limit_m`, and for squares of idle nodes only; other idle nodes may hold any.
     """
@@ -87,7 +87,7 @@ def nearest_places(places: Floats, lattice: Lattice, limit_m: float) -> Indices:
     root, all_places = np.zeros(1, dtype=np.intp), np.arange(places.shape[1], dtype=np.int32)
     pending = [Squares(len(idle) - 1, root, root, np.array([places.shape[1]]), all_places)]
     while pending:
-        unsettled = _settle(pending.pop(), places, lattice, limit_m, found)
+        unsettled = _settle(pending.pop(), places, lattice, limit_m, tolerance_m, found)
         if len(unsettled.rows):
             pending += _quarters(unsettled, idle[unsettled.level - 1])
     return found
@@ -104,7 +104,9 @@ def _idle_squares(idle: Mask) -> list[Mask]:
     return levels
 
 
-def _settle(squares: Squares, places: Floats, lattice: Lattice, limit_m: float, found: Indices) -> Squares:
+def _settle(
+    squares: Squares, places: Floats, lattice: Lattice, limit_m: float, tolerance_m: float, found: Indices
+) -> Squares:
     """Write the squares that have one nearest place into `found`; the others come back with fewer candidates."""
     counts, candidates = squares.counts, squares.candidates
     centres, half_m = lattice.around(squares)
@@ -124,7 +126,7 @@ def _settle(squares: Squares, places: Floats, lattice: Lattice, limit_m: float, 
     reach *= np.repeat(2 * half_m, counts)
     reach -= farther
     within = distance < limit_m + half_m
-    one = np.maximum.reduceat(reach, starts) <= 2 * TOLERANCE_M * np.maximum(distance - half_m, 0)
+    one = np.maximum.reduceat(reach, starts) <= 2 * tolerance_m * np.maximum(distance - half_m, 0)
     _fill(found, squares, within & one, candidates[nearest])
     unsettled = within & ~one
     kept = reach > 0
