@@ -13,7 +13,7 @@ from training_made import make_tiles
 from ceruleanml.classes import load_classes
 from ceruleanml.datasets.folder import open_dataset
 from ceruleanml.errors import LabelError, SelectionError, StorageError
-from ceruleanml.labels.store import append, files_of
+from ceruleanml.labels.store import append
 from ceruleanml.selection.candidates import Pick
 from ceruleanml.selection.effort import clicks_of
 from ceruleanml.selection.oracles import open_oracle
@@ -102,6 +102,39 @@ def test_tiles_count_as_answered_when_they_were_gone_through(task: SlickTask, tm
     assert answers[second.id].cost == {"minutes": 0.2, "clicks": 3}
 
 
+def test_of_several_annotators_what_they_agree_on_is_the_answer(task: SlickTask, tmp_path: Path) -> None:
+    """Each went through the tile; what both spent is its cost. Who goes on with another's state answers alone."""
+    store, (first, _) = tmp_path / "store", picks_of(task, "scene1")
+    paths = {}
+    for name, clicks, seconds in (("ann", 3, 30), ("bob", 5, 60)):
+        tiles = {first.id: {"reviewed": True, "clicks": clicks, "seconds": seconds}}
+        content = saved(task, "scene1", complete=False, tiles=tiles)
+        if name == "bob":
+            tile = next(one for one in task.pool_dataset.tiles if one.scene_id == "scene1")
+            ring = outline(tile, slice(10, 20), slice(15, 40))
+            content["features"][0]["geometry"]["coordinates"] = [[ring]]
+            content["features"][0]["properties"]["class"] = "infra_slick"
+        paths[name] = append(store, "scene1", content, name, NOON)
+    oracle = open_oracle("page", {"store": str(store)}, task)
+    answer = oracle.answers([first])[first.id]
+    (piece,) = answer.payload
+    assert (piece["bbox"], piece["category_id"]) == ([15, 10, 15, 10], load_classes().id_of("infra_slick"))
+    assert piece["slick_id"] == f"{first.id}/consensus/1"
+    assert answer.cost == {"clicks": 8, "minutes": 1.5}
+    tiles = {first.id: {"reviewed": True}}
+    settled = saved(task, "scene1", tiles=tiles, based_on=[path.name for path in paths.values()])
+    append(store, "scene1", settled, "cy", NOON.replace(hour=13))
+    (piece,) = oracle.answers([first])[first.id].payload
+    assert (piece["bbox"], piece["slick_id"]) == ([5, 10, 25, 10], "scene1/1")
+
+
+def test_labels_in_pixels_are_no_answer(task: SlickTask, tmp_path: Path) -> None:
+    content = saved(task, "scene0", complete=True, pixels=True)
+    append(tmp_path / "store", "scene0", content, "ann", NOON)
+    with pytest.raises(LabelError, match="is in pixels of an image; prepare the page with the scene's georeference"):
+        open_oracle("page", {"store": str(tmp_path / "store")}, task).answers(picks_of(task, "scene0"))
+
+
 @pytest.mark.parametrize(
     ("members", "properties", "says"),
     [
@@ -148,17 +181,6 @@ def test_asking_writes_the_queue_in_order(task: SlickTask, tmp_path: Path) -> No
     queue = read_json(tmp_path / "queue" / "queue.json")
     assert [(item["tile_id"], item["reason"]) for item in queue["items"]] == [(pick.id, "why") for pick in picks]
     assert "draw the 2 tiles" in said
-
-
-def test_the_store_never_overwrites(tmp_path: Path) -> None:
-    first = append(tmp_path, "scene", {"n": 1}, "ann", NOON)
-    assert first.name == "20201121T120000Z_ann.geojson"
-    with pytest.raises(LabelError, match="is there already"):
-        append(tmp_path, "scene", {"n": 2}, "ann", NOON)
-    later = append(tmp_path, "scene", {"n": 3}, "bob", NOON)
-    assert files_of(tmp_path, "scene") == [first, later]
-    assert read_json(first) == {"n": 1}
-    assert files_of(tmp_path, "other") == []
 
 
 @pytest.mark.parametrize("name", ["../up", "", "a/b", ".hidden"])

@@ -17,8 +17,9 @@ Scenes = Annotated[
 Labels = Annotated[
     str | None,
     typer.Option(
-        help="Folder of labels by scene id: <scene_id>.geojson, <scene_id>.png (a mask) or <scene_id>/ (Photopea "
-        "layers). Without it, layers beside a Background.png and a GeoJSON beside a GeoTIFF are taken."
+        help="A label store, STORE or STORE@SNAPSHOT, or a folder of labels by scene id: <scene_id>.geojson, "
+        "<scene_id>.png (a mask) or <scene_id>/ (Photopea layers). Without it, layers beside a Background.png and a "
+        "GeoJSON beside a GeoTIFF are taken."
     ),
 ]
 Georeference = Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from ceruleanml.datasets.labelled import check_labels_match, label_paths
 from ceruleanml.datasets.options import BuildOptions
 from ceruleanml.datasets.unit import build_unit, stamps, unit_path
 from ceruleanml.errors import DatasetError
+from ceruleanml.labels.snapshots import find_store, take_snapshot
 from ceruleanml.parallel import run_units
 from ceruleanml.progress import Progress, Silent
 from ceruleanml.scenes.reading import find_scenes, scene_id_of
@@ -60,6 +61,7 @@ def make_dataset(
     locations = find_scenes(scenes)
     check_labels_match(locations, options)
     plan = _plan(locations, options)
+    options = _fixed(options)
     place = staging.place_of(out)
     with staging.lock(place):
         before = _existing(place, plan, options)
@@ -94,6 +96,18 @@ def _plan(locations: Sequence[str], options: BuildOptions) -> Record:
         "resolution_m": options.resolution_m,
         "radiometry": options.radiometry.name,
     }
+
+
+def _fixed(options: BuildOptions) -> BuildOptions:
+    """The same options with a label store as it is now: what is saved meanwhile comes into the next data set.
+
+    Raises WriteError where the store cannot take its snapshot.
+    """
+    store = None if options.labels_folder is None else find_store(options.labels_folder)
+    if store is None:
+        return options
+    snapshot = store.snapshot or take_snapshot(store.root)
+    return replace(options, labels=f"{store.root}@{snapshot.sha256}")
 
 
 def _version(name: str) -> str:
@@ -184,7 +198,7 @@ def _assemble(locations: Sequence[str], options: BuildOptions, plan: Record, fol
     if len(failed) == len(scenes):
         others = f" (and {len(failed) - 1} more failed)" if len(failed) > 1 else ""
         raise DatasetError(f"no scene could be built: {failed[0]}{others}")
-    manifest = {**plan, "scenes": scenes, "label_snapshot": _label_snapshot(scenes)}
+    manifest = {**plan, "scenes": scenes, "label_snapshot": _label_snapshot(scenes, options)}
     info = {"description": "ceruleanml data set", "version": ceruleanml.__version__}
     write_json(folder / INSTANCES_NAME, assemble(units, options.classes, info), indent=None)
     write_json(folder / MANIFEST_NAME, manifest)
@@ -192,8 +206,11 @@ def _assemble(locations: Sequence[str], options: BuildOptions, plan: Record, fol
     return manifest
 
 
-def _label_snapshot(scenes: Record) -> str:
-    """The sha256 over the label files of all scenes, by scene and file name."""
+def _label_snapshot(scenes: Record, options: BuildOptions) -> str:
+    """The snapshot of the label store, else the sha256 over the label files of all scenes, by scene and file name."""
+    store = None if options.labels_folder is None else find_store(options.labels_folder)
+    if store is not None and store.snapshot is not None:
+        return store.snapshot.sha256
     lines = [
         f"{scene_id} {Path(path).name} {scene['inputs'][path]}"
         for scene_id, scene in sorted(scenes.items())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ceruleanml.datasets.options import BuildOptions
 from ceruleanml.errors import GeoreferenceError, LabelError
-from ceruleanml.labels.burn import burn
 from ceruleanml.labels.finding import label_files, labels_of
 from ceruleanml.labels.instances import GridInstance
+from ceruleanml.labels.on_grid import laid
 from ceruleanml.scenes.context import ContextChannel, open_context
 from ceruleanml.scenes.grid import Grid, make_grid, source_resolution_m
 from ceruleanml.scenes.reading import need_georeference, open_scene, scene_id_of
@@ -49,10 +49,9 @@ def label_scene(location: str, options: BuildOptions) -> LabelledScene:
         scene.scene_id, location, options.labels_folder, scene.height_width,
         options.classes, options.mask_class_id, options.mask_threshold,
     )  # fmt: skip
-    burnt = [(instance.slick_id, burn(instance, grid, scene.georeference)) for instance in labels.instances]
-    instances = [_of_scene(found, scene.scene_id) for _, found in burnt if found is not None]
+    instances, outside = laid(labels, scene.scene_id, grid, scene.georeference, scene.height_width)
     context = tuple(open_context(spec, grid, scene.scene_id) for spec in options.context)
-    notes = [*labels.notes, *(f"{slick_id}: {OUTSIDE}" for slick_id, found in burnt if found is None)]
+    notes = [*labels.notes, *(f"{slick_id}: {OUTSIDE}" for slick_id in outside)]
     if scene.georeference is None:
         notes.append(NO_GEOREFERENCE)
     elif options.grid == "serving":
@@ -77,13 +76,6 @@ def _coarser_than_served(scene: Scene, grid: Grid) -> list[str]:
     return (
         [f"its pixels of {own:.0f} m are repeated on the serving grid of {served:.0f} m"] if own > 1.5 * served else []
     )
-
-
-def _of_scene(instance: GridInstance, scene_id: str) -> GridInstance:
-    """The instance with an id that is its own in a whole data set, whatever a file of one scene calls it."""
-    if instance.slick_id.startswith(f"{scene_id}/"):
-        return instance
-    return replace(instance, slick_id=f"{scene_id}/{instance.slick_id}")
 
 
 def check_labels_match(locations: Sequence[str], options: BuildOptions) -> None:

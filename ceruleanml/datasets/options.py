@@ -8,6 +8,7 @@ from typing import Any
 
 from ceruleanml.classes import ClassTable, load_classes
 from ceruleanml.errors import UsageError
+from ceruleanml.labels.snapshots import find_store
 from ceruleanml.scenes.context import ContextSpec
 from ceruleanml.scenes.grid import check_grid
 from ceruleanml.scenes.scene import Radiometry
@@ -56,7 +57,7 @@ class BuildOptions:
         if self.tile_size is None and self.stride is not None:
             raise UsageError("a stride needs a tile size above 0")
         check_grid(self.grid or "native", self.resolution_m)
-        if self.labels is not None and not Path(self.labels).is_dir():
+        if self.labels is not None and not Path(self.labels).is_dir() and find_store(Path(self.labels)) is None:
             raise UsageError(f"--labels {self.labels}: no such folder; name a folder of label files")
         if self.resolution_m is not None and self.grid == "serving":
             raise UsageError("the serving grid has its own resolution; leave --resolution out")
@@ -70,7 +71,7 @@ class BuildOptions:
 
     @property
     def labels_folder(self) -> Path | None:
-        """The folder of labels, or None for labels beside the scenes."""
+        """The folder or store (STORE, STORE@SNAPSHOT) of labels, or None for labels beside the scenes."""
         return Path(self.labels) if self.labels else None
 
     @property

@@ -1,4 +1,4 @@
-"""Which labels belong to a scene: layers beside its background, a GeoJSON file, a mask, or a folder of layers."""
+"""Which labels belong to a scene: layers beside its background, a GeoJSON file, a mask, layers, or a store's states."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from pathlib import Path
 
 from ceruleanml.classes import ClassTable
 from ceruleanml.errors import LabelError
-from ceruleanml.labels.geojson import read_label_file
+from ceruleanml.labels.consensus import RULE
+from ceruleanml.labels.geojson import LabelFile, read_label_file
 from ceruleanml.labels.instances import GroundShape, ImageMask
 from ceruleanml.labels.layers import find_layers, read_layer
 from ceruleanml.labels.masks import DEFAULT_THRESHOLD, read_mask
+from ceruleanml.labels.pixel_shapes import image_mask
+from ceruleanml.labels.scene_states import SceneState, read_scene_state
+from ceruleanml.labels.snapshots import Store, find_store
 from ceruleanml.scenes.photopea import find_background
 from ceruleanml.storage import is_remote
 
@@ -18,15 +22,22 @@ GEOJSON_SUFFIXES = (".geojson", ".json")
 MASK_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 NO_LAYERS = "its folder holds no layer (PNG): taken as a scene without slicks"
 NO_LABELS = "no labels found: taken as a scene without slicks"
+NOT_COMPLETE = "is not marked complete, so other slicks may be taken for background"
+Instances = tuple[ImageMask | GroundShape, ...]
 
 
 @dataclass(frozen=True)
 class Labels:
-    """The instances of a scene, the files they came from, and what the user should know about them."""
+    """The instances of a scene, the files they came from, and what the user should know about them.
 
-    instances: tuple[ImageMask | GroundShape, ...]
+    Where several annotators drew it on their own, `states` are theirs, and `instances` those of the newest: what they
+    agree on can be told only on a grid (see `labels.consensus`).
+    """
+
+    instances: Instances
     inputs: tuple[str, ...]
     notes: tuple[str, ...]
+    states: tuple[SceneState, ...] = ()
 
 
 def labels_of(
@@ -36,17 +47,21 @@ def labels_of(
     """The labels of the scene at a location, whose image has that (height, width).
 
     In `labels_dir` they are `<scene_id>.geojson` (or .json), a mask `<scene_id>.png` (.tif, .jpg), which is of class
-    `mask_class` where it is above `mask_threshold`, or a folder `<scene_id>` of layers. Without `labels_dir` they are
-    the layers in a Photopea folder, or `<scene_id>.geojson` beside the scene. Raises LabelError where two of these
-    are there at once, or one cannot be read.
+    `mask_class` where it is above `mask_threshold`, or a folder `<scene_id>` of layers; in a label store, named as
+    STORE or STORE@SNAPSHOT, they are the scene's states that count. Without `labels_dir` they are the layers in a
+    Photopea folder, or `<scene_id>.geojson` beside the scene. Raises LabelError where two of these are there at once,
+    or one cannot be read.
     """
+    store = _store(labels_dir, scene_id)
+    if store is not None:
+        return _from_store(store, scene_id, height_width, classes)
     source = _source(scene_id, location, labels_dir)
     if source is None:
         return Labels((), (), (NO_LABELS,))
     if source.is_dir():
         return _from_layers(source, height_width, classes, scene_id)
     if source.suffix.lower() in GEOJSON_SUFFIXES:
-        return _from_geojson(source, classes, scene_id)
+        return _from_geojson(source, height_width, classes, scene_id)
     mask = read_mask(source, height_width, mask_class, mask_threshold, scene_id)
     notes = () if mask else (f"its mask holds no pixel above {mask_threshold}",)
     return Labels((mask,) if mask else (), (str(source),), notes)
@@ -54,6 +69,9 @@ def labels_of(
 
 def label_files(scene_id: str, location: str, labels_dir: Path | None) -> list[str]:
     """The files that `labels_of` would read for a scene, none of which is opened. Raises LabelError as it does."""
+    store = _store(labels_dir, scene_id)
+    if store is not None:
+        return [str(path) for path in store.heads(scene_id)]
     source = _source(scene_id, location, labels_dir)
     if source is None:
         return []
@@ -101,9 +119,55 @@ def _from_layers(folder: Path, height_width: tuple[int, int], classes: ClassTabl
     return Labels(tuple(mask for _, mask in read if mask), tuple(str(path) for path in layers), notes)
 
 
-def _from_geojson(path: Path, classes: ClassTable, scene_id: str) -> Labels:
+def _from_geojson(path: Path, height_width: tuple[int, int], classes: ClassTable, scene_id: str) -> Labels:
     file = read_label_file(path, classes, scene_id)
-    notes = file.notes
+    instances, notes = _instances(file, height_width, scene_id)
     if file.complete is False:
-        notes = (*notes, f"{path}: is not marked complete, so other slicks may be taken for background")
-    return Labels(file.shapes, (str(path),), notes)
+        notes = (*notes, f"{path}: {NOT_COMPLETE}")
+    return Labels(instances, (str(path),), notes)
+
+
+def _instances(file: LabelFile, height_width: tuple[int, int], scene_id: str) -> tuple[Instances, tuple[str, ...]]:
+    """The file's instances, those of pixels as masks of the image, and its notes."""
+    if not file.pixels:
+        return file.shapes, file.notes
+    masks = [(shape, image_mask(shape, height_width)) for shape in file.shapes]
+    lost = [f"{shape.slick_id}: lies outside the image of scene {scene_id}" for shape, mask in masks if mask is None]
+    return tuple(mask for _, mask in masks if mask), (*file.notes, *lost)
+
+
+def _store(labels_dir: Path | None, scene_id: str) -> Store | None:
+    """The label store that the labels are in. Raises LabelError where a file of the scene lies in it, too."""
+    store = None if labels_dir is None else find_store(labels_dir, scene_id)
+    if store is None:
+        return None
+    files = [store.root / f"{scene_id}{suffix}" for suffix in (*GEOJSON_SUFFIXES, *MASK_SUFFIXES)]
+    beside = next((file for file in files if file.is_file()), None)
+    if beside is not None and store.files(scene_id):
+        raise LabelError(f"{store.root / scene_id} and {beside}: both label scene {scene_id}; keep one")
+    return store
+
+
+def _from_store(store: Store, scene_id: str, height_width: tuple[int, int], classes: ClassTable) -> Labels:
+    heads = store.heads(scene_id)
+    if not heads:
+        return Labels((), (), (NO_LABELS,))
+    states = [read_scene_state(path, classes, scene_id) for path in heads]
+    found = [_instances(state.labels, height_width, scene_id) for state in states]
+    notes = [note for _, said in found for note in said]
+    notes += [note for state in states for note in _completeness(state)]
+    if len(states) > 1:
+        names = ", ".join(sorted(state.annotator for state in states))
+        notes.append(f"drawn by {names} on their own: {RULE}")
+    inputs = tuple(str(path) for path in heads)
+    return Labels(found[-1][0], inputs, tuple(notes), tuple(states) if len(states) > 1 else ())
+
+
+def _completeness(state: SceneState) -> list[str]:
+    """A note where not all of the scene was gone through."""
+    if state.complete:
+        return []
+    if state.reviewed:
+        tiles = "1 tile" if len(state.reviewed) == 1 else f"{len(state.reviewed):,} tiles"
+        return [f"{state.path}: {NOT_COMPLETE}: only {tiles} of it were gone through"]
+    return [] if state.labels.complete is None else [f"{state.path}: {NOT_COMPLETE}"]

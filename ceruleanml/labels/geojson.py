@@ -2,6 +2,7 @@
 
 Properties of a feature: `class`, `slick_id`, `annotator`, `source` (drawn, accepted, edited), `started`, `finished`,
 `model` (whose pre-label it was). Members of the collection: `scene_id`, and `complete`: whether every slick is in it.
+For a scene without georeference `pixels` is true and positions are (column, row) of its image, from its outer corner.
 """
 
 from __future__ import annotations
@@ -26,11 +27,15 @@ LON_LAT_CRS = ("CRS84", "EPSG::4326", "EPSG:4326")
 
 @dataclass(frozen=True)
 class LabelFile:
-    """What a label file says: its instances, whether it calls itself complete (None: no word of it), and notes."""
+    """What a label file says: its instances, whether it calls itself complete (None: no word of it), and notes.
+
+    `pixels` says that the geometries are (column, row) of the scene's image, not longitude and latitude.
+    """
 
     shapes: tuple[GroundShape, ...]
     complete: bool | None
     notes: tuple[str, ...]
+    pixels: bool = False
 
 
 def read_geojson(path: Path, classes: ClassTable, scene_id: str) -> list[GroundShape]:
@@ -43,16 +48,26 @@ def read_label_file(path: Path, classes: ClassTable, scene_id: str) -> LabelFile
 
     Instances without a `slick_id` of their own get "<scene_id>/<id of the feature, or its place counted from 1>".
     """
-    collection = _collection(path, scene_id)
+    try:
+        content = read_json(path)
+    except StorageError as error:
+        raise LabelError(str(error)) from error
+    return labels_in(content, classes, scene_id, str(path))
+
+
+def labels_in(content: Any, classes: ClassTable, scene_id: str, source: str) -> LabelFile:
+    """What the content of a label file says, checked as `read_label_file` does; `source` begins every error."""
+    collection = _checked(content, scene_id, source)
+    pixels = bool(collection.get("pixels"))
     shapes, notes = [], []
     for place, feature in enumerate(collection["features"], start=1):
-        where = f"{path}: feature {place}"
-        shape, repaired = _shape(feature, where, str(path), classes, f"{scene_id}/{place}", scene_id)
+        where = f"{source}: feature {place}"
+        shape, repaired = _shape(feature, where, source, classes, f"{scene_id}/{place}", scene_id, pixels)
         shapes.append(shape)
         if repaired:
             notes.append(f"{where} ({shape.slick_id}) crossed itself and was repaired")
-    _check_unique(shapes, path)
-    return LabelFile(tuple(shapes), collection.get("complete"), tuple(notes))
+    _check_unique(shapes, source)
+    return LabelFile(tuple(shapes), collection.get("complete"), tuple(notes), pixels)
 
 
 def write_geojson(
@@ -87,11 +102,7 @@ def _ring(ring: Any) -> list[list[float]]:
     return [[round(value, DIGITS) + 0.0 for value in position] for position in ring.coords]  # + 0.0: no -0.0
 
 
-def _collection(path: Path, scene_id: str) -> dict[str, Any]:
-    try:
-        content = read_json(path)
-    except StorageError as error:
-        raise LabelError(str(error)) from error
+def _checked(content: Any, scene_id: str, path: str) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("type") != "FeatureCollection":
         raise LabelError(f"{path}: is not a GeoJSON FeatureCollection; labels are one, with a feature for each slick")
     if not isinstance(content.get("features"), list):
@@ -99,7 +110,9 @@ def _collection(path: Path, scene_id: str) -> dict[str, Any]:
     if content.get("scene_id") not in (None, scene_id):
         raise LabelError(f"{path}: labels scene {content['scene_id']}, not {scene_id}; name the file after its scene")
     if not isinstance(content.get("complete"), (bool, type(None))):
-        raise LabelError(f"{path}: complete must be true or false, got {content['complete']!r}")
+        raise LabelError(f"{path}: complete must be true or false, got {content['complete']!r:.40}")
+    if not isinstance(content.get("pixels"), (bool, type(None))):
+        raise LabelError(f"{path}: pixels must be true or false, got {content['pixels']!r:.40}")
     crs = content.get("crs")
     if crs is not None and not _is_lon_lat(crs):
         raise LabelError(f"{path}: is in {_name_of(crs)}; GeoJSON labels are in longitude and latitude (EPSG:4326)")
@@ -117,7 +130,7 @@ def _name_of(crs: Any) -> str:
 
 
 def _shape(
-    feature: Any, where: str, source: str, classes: ClassTable, default_id: str, scene_id: str
+    feature: Any, where: str, source: str, classes: ClassTable, default_id: str, scene_id: str, pixels: bool
 ) -> tuple[GroundShape, bool]:
     """The instance of a feature, and whether its geometry had to be repaired."""
     if not isinstance(feature, dict) or feature.get("type") != "Feature":
@@ -125,7 +138,7 @@ def _shape(
     properties = feature.get("properties")
     if not isinstance(properties, dict):
         raise LabelError(f"{where} has no properties; it needs at least a class")
-    geometry, repaired = polygons_of(feature.get("geometry"), where)
+    geometry, repaired = polygons_of(feature.get("geometry"), where, pixels)
     own_id = properties.get("slick_id")
     if own_id is None:
         own_id = default_id if feature.get("id") is None else f"{scene_id}/{feature['id']}"
@@ -155,7 +168,7 @@ def _known(properties: dict[str, Any], where: str) -> dict[str, Any]:
     return {key: properties[key] for key in PROPERTIES if properties.get(key) is not None}
 
 
-def _check_unique(shapes: list[GroundShape], path: Path) -> None:
+def _check_unique(shapes: list[GroundShape], path: Path | str) -> None:
     seen: set[str] = set()
     for shape in shapes:
         if shape.slick_id in seen:

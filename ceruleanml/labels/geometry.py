@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 DIGITS = 7
 """Digits after the point of written coordinates: about a centimetre on the ground."""
+MAX_PIXEL = 1 << 24
+"""No image has so many rows or columns."""
 
 
-def polygons_of(geometry: Any, where: str) -> tuple[MultiPolygon, bool]:
+def polygons_of(geometry: Any, where: str, pixels: bool = False) -> tuple[MultiPolygon, bool]:
     """The polygons of a GeoJSON geometry, and whether they had to be repaired. `where` begins every error.
 
     Raises LabelError for anything but polygons, for rings that are short or not closed, and for coordinates that are
-    no longitudes and latitudes.
+    no longitudes and latitudes, or with `pixels` no columns and rows of an image.
     """
     import shapely
 
@@ -31,7 +33,7 @@ def polygons_of(geometry: Any, where: str) -> tuple[MultiPolygon, bool]:
     parts = [coordinates] if kind == "Polygon" else coordinates
     if not isinstance(parts, list) or not parts:
         raise LabelError(f"{where} has no polygon: its coordinates are empty; leave the feature out")
-    drawn = shapely.MultiPolygon([_polygon(part, where) for part in parts])
+    drawn = shapely.MultiPolygon([_polygon(part, where, pixels) for part in parts])
     if drawn.is_valid:
         return drawn, False
     repaired = only_polygons(shapely.make_valid(drawn))
@@ -61,30 +63,39 @@ def precise(geometry: MultiPolygon) -> MultiPolygon:
     return shapely.MultiPolygon([orient(part, sign=1.0) for part in snapped.geoms])
 
 
-def _polygon(rings: Any, where: str) -> Polygon:
+def area_km2(geometry: Geometry) -> float:
+    """The area of polygons in degrees on the WGS 84 ellipsoid, in square kilometres."""
+    from pyproj import Geod
+    from shapely.geometry.polygon import orient
+
+    parts = [orient(part) for part in only_polygons(geometry).geoms]  # the sign of an area tells the way of its rings
+    return round(sum(Geod(ellps="WGS84").geometry_area_perimeter(part)[0] for part in parts) / 1e6, 6)
+
+
+def _polygon(rings: Any, where: str, pixels: bool) -> Polygon:
     import shapely
 
     if not isinstance(rings, list) or not rings:
         raise LabelError(f"{where} has a polygon without an outline; leave it out")
-    outline, *holes = [_ring(ring, where) for ring in rings]
+    outline, *holes = [_ring(ring, where, pixels) for ring in rings]
     return shapely.Polygon(outline, holes)
 
 
-def _ring(ring: Any, where: str) -> list[tuple[float, float]]:
+def _ring(ring: Any, where: str, pixels: bool) -> list[tuple[float, float]]:
     if not isinstance(ring, list) or len(ring) < 4:
         raise LabelError(f"{where} has a ring of fewer than 4 positions; a triangle is 4, the first one repeated")
-    positions = [_position(position, where) for position in ring]
+    positions = [_position(position, where, pixels) for position in ring]
     if positions[0] != positions[-1]:
         raise LabelError(f"{where} has a ring that is not closed; repeat its first position at the end")
     longitudes = np.array(positions)[:, 0]
-    if np.abs(np.diff(longitudes)).max() > 180:
+    if not pixels and np.abs(np.diff(longitudes)).max() > 180:
         raise LabelError(f"{where} has an edge across the antimeridian; cut it there (RFC 7946, 3.1.9)")
     if len(np.unique(positions, axis=0)) < 3:
         raise LabelError(f"{where} has a ring of fewer than 3 different positions; draw it again")
     return positions
 
 
-def _position(position: Any, where: str) -> tuple[float, float]:
+def _position(position: Any, where: str, pixels: bool) -> tuple[float, float]:
     if not isinstance(position, list) or len(position) < 2 or not all(_is_number(value) for value in position):
         raise LabelError(f"{where} has a position {position!r:.60}; each is [longitude, latitude] in numbers")
     try:
@@ -93,7 +104,10 @@ def _position(position: Any, where: str) -> tuple[float, float]:
         longitude = latitude = math.inf
     if not (math.isfinite(longitude) and math.isfinite(latitude)):
         raise LabelError(f"{where} has a coordinate that is not a number; longitudes and latitudes must be finite")
-    if abs(longitude) > 180 or abs(latitude) > 90:
+    if pixels:
+        if max(abs(longitude), abs(latitude)) > MAX_PIXEL:
+            raise LabelError(f"{where} has the position [{longitude:g}, {latitude:g}], which no image has a pixel at")
+    elif abs(longitude) > 180 or abs(latitude) > 90:
         raise LabelError(
             f"{where} has the position [{longitude:g}, {latitude:g}]; give longitude (-180 to 180) and latitude "
             "(-90 to 90) in degrees, in that order"
