@@ -83,6 +83,19 @@ train: setup ## Train a model: DATA=… RUN=… [ARGS=…]
 	$(if $(and $(DATA),$(RUN)),,$(error say which: make train DATA=datasets/train RUN=runs/first [ARGS="model=unet_resnet34"]))
 	$(CERULEANML) train data.train=$(DATA) run=$(RUN) $(ARGS)
 
+# make page PAGE=pages/may STORE=labels
+PAGE ?= demo/annotation/page
+STORE ?= $(patsubst %/,%,$(dir $(PAGE:/=)))/labels
+.PHONY: page
+page: setup ## Open the annotation page: a demo queue of simulated scenes, or PAGE=… [STORE=…]
+	$(if $(filter demo/annotation/page,$(PAGE)),$(CERULEANML) annotate demo demo/annotation)
+	$(CERULEANML) annotate serve $(PAGE) --store $(STORE) --open
+
+.PHONY: publish-page
+publish-page: setup ## Bring a prepared page to a bucket: PAGE=… BUCKET=gs://…
+	$(if $(BUCKET),,$(error say which: make publish-page PAGE=pages/may BUCKET=gs://our-pages/may))
+	$(CERULEANML) annotate publish $(PAGE) $(BUCKET)
+
 .PHONY: tensorboard
 tensorboard: setup ## Show the curves of all runs in runs/ on http://127.0.0.1:6006
 	$(BIN)/tensorboard --logdir runs --host 127.0.0.1

@@ -30,10 +30,14 @@ def plain(text):
         "export",
         "rounds",
         "catalogues",
+        "annotation",
+        "zooniverse",
+        "overlays",
     ],
 )
 def test_the_page_shows_what_its_commands_print(tmp_path, page):
-    (tmp_path / "scripts").symlink_to(ROOT / "scripts")
+    for folder in ("scripts", "data-processing"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     here = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{here}:{os.environ['PATH']}", "CERULEANML": str(here / "ceruleanml")}
     printed, checked = "", 0

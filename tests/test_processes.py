@@ -12,7 +12,7 @@ def test_what_a_command_wrote_and_how_it_ended():
 
 
 def test_a_command_that_hangs_is_named_with_its_line():
-    with pytest.raises(AssertionError, match=r'did not end within 1 s(.|\n)*line 1 in sleeps_for_ever'):
+    with pytest.raises(AssertionError, match=r"did not end within 1 s(.|\n)*line 1 in sleeps_for_ever"):
         finished([sys.executable, "-c", "def sleeps_for_ever(): __import__('time').sleep(60)\nsleeps_for_ever()"], 1)
 
 

@@ -16,7 +16,7 @@ USAGE, BROKEN_PIPE, INTERRUPTED = 2, 141, 130
 
 
 def status_of(app: typer.Typer, arguments: Sequence[str], debug: bool = False, name: str = "ceruleanml") -> int:
-    """The exit status of an app with these arguments. Errors are told under `name`, with `debug` after their traceback."""
+    """The exit status of an app with these arguments. Errors are told under `name`; with `debug`, where they arose."""
     try:
         return app(args=list(arguments), standalone_mode=False) or 0
     except TrainingStopped as error:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 
 import typer
-import typer.exceptions
 
+from ceruleanml.cli.annotate import app as annotate
 from ceruleanml.cli.check import check
 from ceruleanml.cli.compare import compare
 from ceruleanml.cli.describe import describe
 from ceruleanml.cli.embed import embed
+from ceruleanml.cli.ending import status_of
 from ceruleanml.cli.evaluate import evaluate
 from ceruleanml.cli.export import export
+from ceruleanml.cli.import_labels import import_labels
+from ceruleanml.cli.labels import app as labels
 from ceruleanml.cli.loop import app as loop
 from ceruleanml.cli.make_dataset import make_dataset
 from ceruleanml.cli.partition import partition
@@ -24,7 +26,7 @@ from ceruleanml.cli.select import select
 from ceruleanml.cli.simulate_scenes import simulate_scenes
 from ceruleanml.cli.train import train
 from ceruleanml.cli.train_ensemble import train_ensemble
-from ceruleanml.errors import CeruleanError, TrainingStopped
+from ceruleanml.cli.zooniverse import zooniverse_download, zooniverse_import, zooniverse_upload
 
 app = typer.Typer(
     help="From Sentinel-1 scenes and hand labels to slick models, and back to the labels that teach most.",
@@ -48,6 +50,12 @@ app.command("export")(export)
 app.command("score")(score)
 app.command("embed")(embed)
 app.command("select")(select)
+annotate.command("import")(import_labels)
+annotate.command("zooniverse-upload")(zooniverse_upload)
+annotate.command("zooniverse-download")(zooniverse_download)
+annotate.command("zooniverse-import")(zooniverse_import)
+app.add_typer(annotate, name="annotate")
+app.add_typer(labels, name="labels")
 app.add_typer(loop, name="loop")
 
 
@@ -71,29 +79,4 @@ def main() -> None:
     if debug:
         logging.basicConfig()
         logging.getLogger("ceruleanml").setLevel(logging.DEBUG)
-    try:
-        status = app(args=[word for word in arguments if word != "--debug"], standalone_mode=False)
-    except TrainingStopped as error:
-        _end(str(error), debug)
-        status = error.status
-    except CeruleanError as error:
-        status = _end(str(error), debug)
-    except typer.exceptions.TyperException as error:
-        status = _end(error.format_message(), debug)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 141
-    except OSError as error:
-        status = _end(f"{error.filename or 'a file'}: {error.strerror or error}", debug)
-    except (typer.Abort, KeyboardInterrupt):
-        status = 130
-    sys.exit(status)
-
-
-def _end(message: str, debug: bool) -> int:
-    if debug:
-        import traceback
-
-        traceback.print_exc()
-    typer.echo(f"ceruleanml: {' '.join(message.split())}", err=True)
-    return 2
+    sys.exit(status_of(app, [word for word in arguments if word != "--debug"], debug))

@@ -6,9 +6,7 @@ Both are what the project's own web pages and its `panoptes` command take and gi
 from __future__ import annotations
 
 import csv
-import json
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,12 +16,10 @@ from ceruleanml.errors import SelectionError
 from ceruleanml.selection.candidates import Pick
 from ceruleanml.selection.catalogue_task import CatalogueTask
 from ceruleanml.selection.task import Answer, Task
+from ceruleanml.selection.zooniverse_export import ID_COLUMN, read_classifications
 from ceruleanml.storage import make_folder, writing
 
 MANIFEST_NAME = "manifest.csv"
-ID_COLUMN = "#item_id"
-"""Metadata whose name begins with # is hidden from volunteers."""
-MOST_CHARACTERS = 1 << 24
 
 
 class Zooniverse:
@@ -97,25 +93,17 @@ class Zooniverse:
 
     def _classifications(self) -> Iterator[tuple[str, str, str]]:
         """Item, volunteer and answer of each classification, in the export's order. Raises SelectionError."""
-        csv.field_size_limit(min(MOST_CHARACTERS, sys.maxsize))
-        try:
-            with self._export.open(newline="", encoding="utf-8-sig") as file:
-                for number, row in enumerate(csv.DictReader(file), start=2):
-                    yield from self._of_row(row, number)
-        except (OSError, csv.Error, UnicodeDecodeError) as error:
-            raise SelectionError(f"{self._export}: cannot be read as a classification export: {error}") from error
-
-    def _of_row(self, row: dict[str, str], number: int) -> Iterator[tuple[str, str, str]]:
-        try:
-            subjects, annotations = json.loads(row["subject_data"]), json.loads(row["annotations"])
-            volunteer = row.get("user_name") or row.get("user_ip") or row["classification_id"]
-            answers = [
-                one["value"] for one in annotations if one["task"] == self._question and one["value"] is not None
-            ]
-            items = [about[ID_COLUMN] for about in subjects.values() if ID_COLUMN in about]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise SelectionError(
-                f"{self._export}: line {number} is no classification ({error}); take the export as Zooniverse gives it"
-            ) from error
-        for item_id in items:
-            yield from ((str(item_id), volunteer, str(answer)) for answer in answers[-1:])
+        for one in read_classifications(self._export):
+            try:
+                answers = [
+                    said["value"]
+                    for said in one.annotations
+                    if said["task"] == self._question and said["value"] is not None
+                ]
+            except KeyError as error:
+                raise SelectionError(
+                    f"{self._export}: line {one.line} is no classification ({error}); "
+                    "take the export as Zooniverse gives it"
+                ) from error
+            for item_id in one.item_ids:
+                yield from ((item_id, one.volunteer, str(answer)) for answer in answers[-1:])

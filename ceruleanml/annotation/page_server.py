@@ -1,0 +1,120 @@
+"""The server of a page on this machine: its files for reading, and saves that go straight into the label store.
+
+It listens on 127.0.0.1 alone. Whoever asks must know the token that is the first part of every address, must have
+asked for this very host (a page elsewhere whose name leads here cannot), and to save must come from the page itself.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import ceruleanml
+from ceruleanml.annotation.importing_checks import check_page_save
+from ceruleanml.annotation.importing_frames import SceneFrame, page_frames
+from ceruleanml.annotation.page_files import classes_sha256
+from ceruleanml.classes import ClassTable, load_classes
+from ceruleanml.errors import StorageError, UsageError
+from ceruleanml.labels.heads import heads_of, state_of
+from ceruleanml.labels.store import Appended, append_state, files_of
+from ceruleanml.storage import make_folder, read_json
+
+HOST = "127.0.0.1"
+TOKEN_BYTES = 24
+Json = dict[str, Any]
+
+
+@dataclass
+class PageStore:
+    """A page's folder and the label store behind it; what requests ask for, without any HTTP."""
+
+    page: Path
+    store: Path
+    classes: ClassTable
+    frames: dict[str, SceneFrame]
+    evaluation: frozenset[str] = frozenset()
+    _saving: threading.Lock = field(default_factory=threading.Lock)
+
+    def hello(self) -> Json:
+        """What the server says of itself."""
+        return {"server": "ceruleanml", "version": ceruleanml.__version__, "store": self.store.resolve().name}
+
+    def labels(self, scene_id: str, annotator: str | None) -> Json:
+        """The names of a scene's files, of those that count, and the state to go on with. Raises LabelError."""
+        return {
+            "files": [path.name for path in files_of(self.store, scene_id)],
+            "heads": [path.name for path in heads_of(self.store, scene_id)],
+            "state": state_of(self.store, scene_id, annotator),
+        }
+
+    def save(self, scene_id: str, content: Any) -> Appended:
+        """Add a state to the store, by the checks of `annotate import`. Raises LabelError, WriteError."""
+        checked = check_page_save(
+            content, "this save", self.classes, scene_id=scene_id, frames=[self.frames[scene_id]],
+            evaluation=self.evaluation, now=datetime.now(UTC),
+        )  # fmt: skip
+        with self._saving:  # of the same save twice at once, the second finds the first
+            return append_state(self.store, scene_id, checked.collection, checked.annotator, checked.time)
+
+
+def open_page(page: Path, store: Path, classes: ClassTable | None = None, evaluation: Iterable[str] = ()) -> PageStore:
+    """The page and its store, which is made where it is missing.
+
+    Raises StorageError where `page` was not prepared, UsageError where it was prepared with another class table.
+    """
+    classes = classes or load_classes()
+    if not (page / "index.html").is_file():
+        raise StorageError(f"{page}: holds no index.html; make it with ceruleanml annotate prepare")
+    frames = {frame.scene_id: frame for frame in page_frames(page)}
+    queue = read_json(page / "data" / "queue.json")
+    if queue.get("classes_sha256") not in (None, classes_sha256(classes)):
+        raise UsageError(f"{page}: was prepared with another class table; give the same with --classes")
+    return PageStore(page.resolve(), make_folder(store), classes, frames, frozenset(evaluation))
+
+
+class PageServer(ThreadingHTTPServer):
+    """Serves one page; a thread a connection, ended with the program."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 64
+
+    def __init__(self, content: PageStore, port: int = 0, token: str | None = None) -> None:
+        from ceruleanml.annotation.page_requests import PageRequest
+
+        self.content = content
+        self.token = token or secrets.token_urlsafe(TOKEN_BYTES)
+        try:
+            super().__init__((HOST, port), PageRequest)
+        except (OSError, OverflowError) as error:
+            raise UsageError(f"port {port} of {HOST} cannot be taken ({error}); choose another --port") from error
+        self.hosts = {f"{HOST}:{self.server_port}", f"localhost:{self.server_port}"}
+
+    @property
+    def url(self) -> str:
+        """Where the page is; whoever has it can read the page and save."""
+        return f"http://{HOST}:{self.server_port}/{self.token}/"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of connections that broke off."""
+
+
+def serve(content: PageStore, port: int = 0, announce: Any = None) -> None:
+    """Serve until interrupted; `announce` is called with the page's address once it answers."""
+    with PageServer(content, port) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True)
+        thread.start()
+        try:
+            if announce is not None:
+                announce(server.url)
+            thread.join()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            server.shutdown()
