@@ -1,0 +1,94 @@
+"use strict";
+/* The wand: the dark patch around a click, its levels found by itself, its tolerance changed by dragging.
+ *
+ * tolerance is where between slick (0) and sea (1) the edge lies, in decibels; a label's edge lies half way.
+ */
+(() => {
+  const Cerulean = (globalThis.Cerulean ??= {});
+  const HALF_WIDTHS = [96, 256, 512];
+  const LEAST_Z = 6;
+  const FLAT = 2;
+
+  /** Where a label's edge lies: half of the slick's damping. */
+  Cerulean.DEFAULT_TOLERANCE = 0.5;
+  /** Pixels at which a patch stops growing. */
+  Cerulean.WAND_CAP = 400000;
+
+  /** The tolerance after dragging that many screen pixels from the click (to the right or up: more). */
+  Cerulean.toleranceOfDrag = (pixels, start = Cerulean.DEFAULT_TOLERANCE) =>
+    Math.min(1.3, Math.max(0.05, start + pixels / 300));
+
+  /**
+   * One click of the wand, kept while it is dragged: levels are those of the default tolerance, so that a larger
+   * tolerance does not take a darker sea for granted.
+   */
+  Cerulean.Wand = class Wand {
+    /** `samples`: a window of the scene (1,024 pixels around the click suffice); the click is at [x, y]. */
+    constructor(samples, [x, y], { cap = Cerulean.WAND_CAP } = {}) {
+      Object.assign(this, { samples, row: Math.floor(y), col: Math.floor(x), cap, stage: 0 });
+      this.levels = null;
+      this.#open();
+      while (this.field && !this.#settle() && this.stage + 1 < HALF_WIDTHS.length) this.#widen();
+    }
+
+    /**
+     * The patch at a tolerance: {mask, size, capped, atEdge, tolerance, levels}. The mask is null where nothing darker
+     * lies there; `capped`: it stopped at the cap; `atEdge`: it reaches the edge of the bounded window.
+     */
+    at(tolerance = Cerulean.DEFAULT_TOLERANCE) {
+      const none = { mask: null, size: 0, capped: false, atEdge: false, tolerance, levels: this.levels };
+      if (!this.levels) return none;
+      let patch = this.#grow(tolerance);
+      while (patch.atEdge && !patch.capped && this.stage + 1 < HALF_WIDTHS.length) {
+        this.#widen();
+        patch = this.#grow(tolerance);
+      }
+      const { slick, sea, noise } = this.levels;
+      if (!patch.size || ((sea - slick) * Math.sqrt(patch.size)) / noise < LEAST_Z) return none;
+      const threshold = slick + tolerance * (sea - slick);
+      const mask = Cerulean.patchMask(this.field, patch, { ...this.levels, threshold });
+      const size = Cerulean.maskArea(mask);
+      return { ...none, mask, size, capped: patch.capped, atEdge: patch.atEdge };
+    }
+
+    #open() {
+      const half = HALF_WIDTHS[this.stage];
+      const field = Cerulean.logWindow(this.samples, this.row - half, this.col - half, 2 * half, 2 * half);
+      const [row, col] = [this.row - field.row, this.col - field.col];
+      const inside = row >= 0 && col >= 0 && row < field.height && col < field.width;
+      this.field = inside && field.valid[row * field.width + col] ? field : null;
+      this.seed = row * field.width + col;
+    }
+
+    #widen() {
+      this.stage++;
+      this.#open();
+    }
+
+    /** Finds the levels; false where the patch leaves the window, or fills it so that there is no sea to tell it from. */
+    #settle() {
+      this.levels = Cerulean.patchLevels(this.field, this.seed, this.cap, this.levels);
+      const { slick, sea, boxNoise, atEdge } = this.levels;
+      this.levels.flat = sea - slick < FLAT * boxNoise[3];
+      return !this.levels.flat && !atEdge;
+    }
+
+    #grow(tolerance) {
+      const { slick, sea, radius } = this.levels;
+      const threshold = slick + tolerance * (sea - slick);
+      const linked = tolerance <= Cerulean.DEFAULT_TOLERANCE + 1e-9;
+      const patch = Cerulean.growPatch(this.field, this.seed, radius, threshold, this.cap);
+      if (linked && patch.size && !patch.capped) Cerulean.linkParts(this.field, patch, this.levels);
+      return patch;
+    }
+  };
+
+  let last = null;
+
+  /** A click of the wand at [x, y] with a tolerance (null: the default): as Wand.at; a drag is one Wand. */
+  Cerulean.wand = (samples, [x, y], { tolerance = null, cap = Cerulean.WAND_CAP } = {}) => {
+    const same = last && last.samples === samples && last.x === x && last.y === y && last.cap === cap;
+    if (!same) last = { samples, x, y, cap, wand: new Cerulean.Wand(samples, [x, y], { cap }) };
+    return last.wand.at(tolerance ?? Cerulean.DEFAULT_TOLERANCE);
+  };
+})();
