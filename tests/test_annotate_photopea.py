@@ -97,6 +97,11 @@ def test_a_page_of_links_stands_alone(tmp_path):
     ]  # fmt: skip
 
 
+def test_the_links_do_not_take_the_place_of_what_they_lead_to(tmp_path):
+    with pytest.raises(UsageError, match=r"photopea\.html: the file that the links lead to has that name"):
+        write_links(tmp_path / "photopea.html", ["a"], "https://host", load_classes())
+
+
 def test_the_verb_prints_or_writes(tmp_path):
     command = [CERULEANML, "annotate", "photopea-links", "a", "b", "--base-url", "https://host"]
     printed = finished(command)

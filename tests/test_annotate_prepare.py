@@ -121,7 +121,7 @@ def test_overlays_lie_on_the_scene(tmp_path):
     shapes = [("Polygon", [ring]), ("Point", [10.03, 39.97]), ("Point", [11.0, 39.97])]
     (tmp_path / "b.geojson").write_text(json.dumps({
         "type": "FeatureCollection",
-        "features": [{"type": "Feature", "properties": {"name": f"<b>{kind}", "note": 1},
+        "features": [{"type": "Feature", "properties": {"class": f"<b>{kind}", "note": 1},
                       "geometry": {"type": kind, "coordinates": at}} for kind, at in shapes],
     }))  # fmt: skip
     metres = np.linspace(0, 60_000, 60 * 90, dtype=np.float32).reshape(60, 90)
@@ -138,7 +138,7 @@ def test_overlays_lie_on_the_scene(tmp_path):
     folder = page / "data" / "scenes" / "s000" / "overlays"
     polygon, point = json.loads((folder / "platforms.geojson").read_text())["features"]
     assert max(x for x, _ in polygon["geometry"]["coordinates"][0]) == pytest.approx(10.09, abs=0.0015)
-    assert (point["properties"], point["geometry"]["type"]) == ({"name": "<b>Point"}, "Point")
+    assert (point["properties"], point["geometry"]["type"]) == ({"class": "<b>Point"}, "Point")
     layer = np.asarray(Image.open(folder / "distance" / "0" / "0_0.png"))
     assert layer.shape == image_of(page).shape
     assert (layer[0, 0], layer[-2, -2]) == (1, pytest.approx(255, abs=6))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from ceruleanml.classes import load_classes
 from ceruleanml.errors import StorageError, UsageError
 from ceruleanml.labels.geojson import read_label_file
 from ceruleanml.labels.heads import heads_of
+from ceruleanml.labels.store import append
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +144,21 @@ def test_what_is_there_is_given_back_to_go_on_with(server):
     post(server, save("cleo", saved="2024-05-01T12:00:00Z", based_on=[first, second]))
     found = json.loads(ask(server, "GET", "api/labels/a?annotator=bob")[2])
     assert (len(found["files"]), len(found["heads"]), found["state"]["annotator"]) == (3, 1, "cleo")
+
+
+def test_after_the_clock_was_put_back_the_newest_save_still_counts(server, store):
+    """As a browser's clock it is this machine's: what it saved at noon was saved before what it saves now."""
+    ahead = datetime.now(UTC) + timedelta(hours=3)
+    append(store, "a", save(slicks=1), "ann", ahead)
+    last = post(server, save(slicks=3, saved=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"))[1]["file"]
+    assert [path.name for path in heads_of(store, "a")] == [last]
+    assert len(json.loads(ask(server, "GET", "api/labels/a?annotator=ann")[2])["state"]["features"]) == 3
+
+
+def test_an_old_save_that_comes_late_does_not_take_the_place_of_a_newer_one(server, store):
+    newer = post(server, save(slicks=2, saved="2024-05-01T11:00:00Z"))[1]["file"]
+    assert post(server, save(slicks=1, saved="2024-05-01T10:00:00Z"))[0] == 201
+    assert [path.name for path in heads_of(store, "a")] == [newer]
 
 
 BAD = [

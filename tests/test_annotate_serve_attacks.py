@@ -124,6 +124,18 @@ def test_a_body_of_100_mb_is_refused_in_a_sentence(server, store):
     assert post(server, save())[0] == 201
 
 
+def test_a_body_that_would_fill_the_memory_is_refused_unread(server, store):
+    """As in a file of import: 64 MB of empty lists take more than a gigabyte."""
+    status, answer = post(server, b"[" + b"[]," * 3_000_000 + b"[]]")
+    assert status == 400
+    assert answer["error"] == "this save: holds more than 3,000,000 lists and objects; no labels need as many"
+
+
+def test_numbers_without_end_are_answered(server, store):
+    status, answer = post(server, save(tiles={"t": {"reviewed": True, "seconds": 10**400}}))
+    assert (status, answer["error"]) == (422, "this save: tile t: seconds is a number beyond all bounds; correct it")
+
+
 def test_a_body_without_end_is_refused_without_reading(server):
     assert b" 413 " in raw(server, head(server, "Content-Length: 99999999999999"))
     assert b" 411 " in raw(server, head(server, "Transfer-Encoding: chunked"))

@@ -12,7 +12,7 @@ from ceruleanml.annotation.importing import evaluation_scenes
 from ceruleanml.annotation.importing_frames import frames_of
 from ceruleanml.datasets.build import make_dataset
 from ceruleanml.datasets.options import BuildOptions
-from ceruleanml.errors import StorageError
+from ceruleanml.errors import SceneError, StorageError
 from ceruleanml.labels.store import files_of
 from ceruleanml.storage import read_json
 
@@ -120,15 +120,25 @@ def test_evaluation_scenes_are_refused_unless_told(tmp_path):
     path = write(tmp_path / "x.geojson", save())
     (tmp_path / "test_scenes.txt").write_text("# to judge by\nscenes/s.tif\nother\n")
     held = evaluation_scenes(tmp_path / "test_scenes.txt")
-    assert held == {"s", "other", "scenes/s.tif"}
+    assert held == {"s", "other"}
     assert "scene s belongs to the evaluation set" in take(tmp_path, path, evaluation=held).refused[str(path)]
     write_tiff(tmp_path / "s.tif", pixels())
     make_dataset([str(tmp_path / "s.tif")], tmp_path / "held", BuildOptions())
     assert evaluation_scenes(tmp_path / "held") == {"s"} and evaluation_scenes(None) == frozenset()
     assert only(take(tmp_path, path)).is_new
     (tmp_path / "none.txt").write_text("# nothing\n")
-    with pytest.raises(StorageError, match="names no scene"):
+    with pytest.raises(SceneError, match="names no scene"):
         evaluation_scenes(tmp_path / "none.txt")
+
+
+def test_a_table_of_evaluation_scenes_is_read_by_its_column(tmp_path):
+    """Taken as a list of lines it would name no scene, and every label of an evaluation scene would get in."""
+    (tmp_path / "held.csv").write_text("scene_id,sensing_time,sweep\ns,,\n")
+    write(tmp_path / "held.geojson", {"features": [{"properties": {"scene_id": "s"}}]})
+    path = write(tmp_path / "x.geojson", save())
+    for name in ("held.csv", "held.geojson"):
+        refused = take(tmp_path, path, evaluation=evaluation_scenes(tmp_path / name)).refused
+        assert "scene s belongs to the evaluation set" in refused[str(path)]
 
 
 def test_a_scene_drawn_in_pixels_is_burnt_on_its_own_grid_and_later_through_its_map(tmp_path):

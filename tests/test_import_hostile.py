@@ -1,13 +1,17 @@
 """Files that mean harm or come from elsewhere: refused in one quick sentence, or kept as text that does nothing."""
 
 import json
+import struct
 import time
+import zlib
 
 import pytest
 from imports_made import only, take
 from label_states import box, feature, pixel_box, save, write
 
+from ceruleanml.classes import load_classes
 from ceruleanml.labels import documents
+from ceruleanml.labels.scene_states import read_scene_state
 from ceruleanml.storage import read_json
 
 SCRIPT = "<script>alert(1)</script>"
@@ -46,6 +50,10 @@ REFUSED = {
     "a list": ([1, 2], "is not a GeoJSON FeatureCollection"),
     "text": ("hello", "is not a GeoJSON FeatureCollection"),
     "too many slicks": (save(*[{"type": "Feature"}] * 20_001), "holds 20,001 slicks; a scene may have 20,000"),
+    "seconds of 400 digits": (save(tiles={"t": {"seconds": 10**400}}), "tile t: seconds is a number beyond all bounds"),
+    "bounds of 400 digits": (save(tiles={"t": {"bounds": [0, 0, 10**400, 1]}}), "bounds must be [west, south, east,"),
+    "bounds without end": (save(tiles={"t": {"bounds": [0, 0, 1e308, 1]}}), "bounds must be [west, south, east,"),
+    "a slick of no size": (save(feature([[1, 1], [1 + 1e-11, 1], [1, 1 + 1e-11], [1, 1]])), "feature 1 has no polygon"),
     "another source": (save(feature(SLICK, source=SCRIPT)), "source must be one of drawn, accepted, edited"),
 }  # fmt: skip
 
@@ -104,8 +112,31 @@ def test_json_that_is_none_or_would_fill_the_memory(tmp_path, monkeypatch, conte
 def test_numbers_beyond_all_numbers_are_refused(tmp_path):
     path = tmp_path / "x.geojson"
     path.write_text(json.dumps(save(feature(SLICK, score=0.5))).replace("0.5", "1e999"))
-    assert "cannot be written as JSON: Out of range" in take(tmp_path, path).refused[str(path)]
-    assert not list((tmp_path).rglob("*.part"))
+    assert "feature 1: score is a number beyond all bounds" in take(tmp_path, path).refused[str(path)]
+    assert not (tmp_path / "store").exists()
+
+
+def test_what_vanishes_in_rounding_takes_nothing_else_with_it(tmp_path):
+    """A sliver beside a slick, or a hole of no size, once stored, made the whole state unreadable."""
+    sliver = [[2, 2], [2 + 1e-11, 2], [2, 2 + 1e-11], [2, 2]]
+    drawn = feature(SLICK, sliver)
+    drawn["geometry"]["coordinates"][0].append(
+        [[10.003 + x * 1e-11, 39.997 + y * 1e-11] for x, y in ((0, 0), (0, 1), (1, 0), (0, 0))]
+    )
+    one = only(take(tmp_path, write(tmp_path / "x.geojson", save(drawn))))
+    (shape,) = read_scene_state(one.path, load_classes(), "s").labels.shapes
+    assert (len(shape.geometry.geoms), len(shape.geometry.geoms[0].interiors)) == (1, 0)
+
+
+def test_a_layer_that_unpacks_to_more_than_any_scene_is_refused_unread(tmp_path):
+    folder = tmp_path / "s"
+    folder.mkdir()
+    head = b"IHDR" + (60_000).to_bytes(4, "big") * 2 + bytes([8, 0, 0, 0, 0])
+    chunks = (head, b"IDAT" + zlib.compress(bytes(99)), b"IEND")
+    framed = [struct.pack(">I", len(one) - 4) + one + struct.pack(">I", zlib.crc32(one)) for one in chunks]
+    (folder / "old_vessel_1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(framed))
+    reason = take(tmp_path, folder, annotator="ann").refused[str(folder)]
+    assert "old_vessel_1.png: has 60,000 x 60,000 pixels, more than any scene" in reason
 
 
 def test_one_refused_file_keeps_no_other_from_being_taken(tmp_path):

@@ -12,6 +12,7 @@ from scenes_made import pixels, write_tiff
 from sklearn.metrics import cohen_kappa_score
 
 from ceruleanml.classes import load_classes
+from ceruleanml.errors import LabelError
 from ceruleanml.labels.agreement import agreement
 from ceruleanml.labels.agreement_figures import kappa, kappa_of_class, matches, outline_distances, slick_iou
 from ceruleanml.labels.agreement_table import DEFINITIONS, rows_of
@@ -152,6 +153,24 @@ def test_who_went_on_with_the_others_work_is_not_compared(tmp_path):
     add(tmp_path, "bob", feature(box(5, 5, 5, 5)), minutes=2)
     found, notes = compared(tmp_path)
     assert found == {} and notes == ["scene s: ann and bob are not compared, as one went on with the other's"]
+
+
+def test_nor_who_went_on_with_it_through_a_third(tmp_path):
+    first = add(tmp_path, "ann", feature(box(5, 5, 4, 4)))
+    add(tmp_path, "bob", feature(box(5, 5, 4, 4)), minutes=1, based_on=[first.name])
+    second = add(tmp_path, "bob", feature(box(5, 5, 5, 5)), minutes=2)
+    add(tmp_path, "cleo", feature(box(5, 5, 5, 5)), minutes=3, based_on=[second.name])
+    found, notes = compared(tmp_path)
+    assert found == {} and len(notes) == 3
+
+
+def test_what_lies_half_a_world_apart_is_refused_before_it_fills_the_memory(tmp_path):
+    """A slick at both ends of the map, as across the antimeridian, has all the world for its box."""
+    for who in ("ann", "bob"):
+        ends = [[[side * 179.9, 1], [side * 179.8, 1], [side * 179.8, 1.5], [side * 179.9, 1]] for side in (-1, 1)]
+        add(tmp_path, who, feature(*ends))
+    with pytest.raises(LabelError, match=r"scene s: what was drawn lies 1,406 x 999,978 pixels apart"):
+        compared(tmp_path, resolution_m=40)
 
 
 def test_of_each_annotator_the_newest_counts(tmp_path):

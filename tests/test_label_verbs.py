@@ -167,3 +167,13 @@ def test_import_tells_what_it_took_and_what_not(tmp_path, said, run):
 def test_suspects_want_one_kind_of_labels(tmp_path, run):
     done = run("labels", "suspects", "p", "--out", "out")
     assert done.returncode == 2 and "say whose labels are doubted: --labels or --dataset" in done.stderr
+
+
+def test_names_of_files_do_nothing_to_the_terminal_and_end_no_line(tmp_path, run):
+    names = ["\x1b[31mred\x07.geojson", "two\nlines.geojson"]
+    for name in names:
+        (tmp_path / name).write_text("x")
+    done = run("annotate", "import", *names, "--store", "store")
+    assert done.returncode == 2
+    assert [line.split(":")[1] for line in done.stderr.splitlines()[:2]] == [" ?[31mred?.geojson", " two lines.geojson"]
+    assert run("annotate", "import", names[0], "--store", "st").stderr.startswith("ceruleanml: ?[31mred?.geojson: is")

@@ -163,6 +163,15 @@ def test_a_later_export_keeps_what_is_known_of_other_tiles(page, tmp_path):
     assert len(files_of(store, SCENE)) == 3
 
 
+def test_a_tile_that_the_page_shows_in_another_window_now_is_still_that_tile(page, tmp_path):
+    store, rules = tmp_path / "store", CrowdRules(votes=1)
+    import_export(polled(page, tmp_path, [polygon(10, 20, 20, 30)]), page, store, rules)
+    queue = page / "data" / "queue.json"
+    queue.write_text(queue.read_text().replace("[0, 0, 64, 96]", "[0, 0, 65, 97]"))
+    import_export(polled(page, tmp_path, [polygon(11, 21, 20, 30)]), page, store, rules)
+    assert np.array_equal(burnt(store, page)[0] == 2, mask_of((300, 600), 11, 21, 20, 30))
+
+
 def test_a_whole_scene_is_shown_smaller_and_complete_when_decided(tmp_path):
     scene = samples(1_540, 1_600)
     page = write_crowd_page(tmp_path / "page", scene, [None])

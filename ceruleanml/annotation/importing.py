@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,12 +13,13 @@ from ceruleanml.annotation.importing_checks import CheckedSave, check_page_save
 from ceruleanml.annotation.importing_frames import Frames, SceneFrame
 from ceruleanml.classes import ClassTable, load_classes
 from ceruleanml.datasets.folder import INSTANCES_NAME, MANIFEST_NAME, read_manifest
-from ceruleanml.errors import CeruleanError, LabelError, StorageError, WriteError
+from ceruleanml.errors import CeruleanError, LabelError, WriteError
 from ceruleanml.labels.documents import read_document
 from ceruleanml.labels.heads import heads_of
 from ceruleanml.labels.store import append_state
 from ceruleanml.progress import Progress, Silent
 from ceruleanml.scenes.reading import scene_id_of
+from ceruleanml.scenes.scene_list import read_scene_list
 from ceruleanml.storage import storage_error
 
 SUFFIXES = (".geojson", ".json")
@@ -94,24 +94,16 @@ def import_files(
 
 
 def evaluation_scenes(path: Path | None) -> frozenset[str]:
-    """The ids of the scenes of a data set folder, or in a text file, one id or location a line; none without a path.
+    """The ids of the scenes of a data set folder, or in a list of ids or locations (see `scene_list.read_scene_list`).
 
-    Raises DatasetError, StorageError.
+    None without a path. Raises DatasetError, SceneError, StorageError.
     """
     if path is None:
         return frozenset()
     if path.is_dir():
         return frozenset(str(scene_id) for scene_id in read_manifest(path)["scenes"])
-    try:
-        lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except OSError as error:
-        raise storage_error(path, error, "read") from error
-    except UnicodeDecodeError as error:
-        raise StorageError(f"{path}: is no text; list the evaluation scenes in it, one a line") from error
-    named = [line for line in lines if line]
-    if not named:
-        raise StorageError(f"{path}: names no scene; list the evaluation scenes in it, one a line")
-    return frozenset(named) | frozenset(scene_id_of(line) for line in named)
+    named = read_scene_list(path)
+    return frozenset(named) | frozenset(map(scene_id_of, named))
 
 
 def _expanded(file: Path) -> list[Path]:

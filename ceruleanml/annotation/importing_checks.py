@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from ceruleanml.annotation.importing_shapes import geometry_json
 from ceruleanml.classes import ClassTable
 from ceruleanml.errors import LabelError
 from ceruleanml.labels.geojson import LabelFile, labels_in
+from ceruleanml.labels.geometry import MAX_PIXEL, polygons_of
 from ceruleanml.labels.instances import GroundShape
 from ceruleanml.labels.states import MOST_SCENE, STATE, check_name
 
@@ -27,6 +27,8 @@ UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202
 """Control characters (a tab and a line's end may stand in text), half surrogate pairs, marks that turn text round."""
 FLAGS, AMOUNTS = ("reviewed", "blind", "empty"), ("seconds", "clicks")
 """What is said of a tile, by kind."""
+LARGEST = 1e15
+"""Of numbers; larger ones are no measure of anything here."""
 INSIDE = 1e-4
 """Share of a slick's area that may lie outside of its scene without a note: corners are rounded."""
 
@@ -75,10 +77,9 @@ def check_page_save(
     labels = _labels(content, classes, scene, source)
     who, notes = _annotator(content, labels, source, annotator)
     time, late = _time(content, source, now or datetime.now(UTC))
+    collection = _collection(content, labels, source, scene, who, classes, frames)
     notes += [*late, *labels.notes, *_outside(labels, source, scene, frames)]
-    return CheckedSave(
-        _collection(content, labels, source, scene, who, classes, frames), scene, who, time, tuple(notes)
-    )
+    return CheckedSave(collection, scene, who, time, tuple(notes))
 
 
 def _labels(content: Json, classes: ClassTable, scene: str, source: str) -> LabelFile:
@@ -179,7 +180,7 @@ def _collection(
         "comment": _optional_text(content.get("comment"), f"{source}: comment"),
     }
     features = [
-        _feature(raw, shape, f"{source}: feature {place}", annotator, classes)
+        _feature(raw, shape, f"{source}: feature {place}", annotator, classes, labels.pixels)
         for place, (raw, shape) in enumerate(zip(content["features"], labels.shapes, strict=True), start=1)
     ]
     named = {"type": "FeatureCollection", "scene_id": scene, "annotator": annotator, "features": features}
@@ -191,7 +192,7 @@ def _collection(
     }
 
 
-def _feature(raw: Json, shape: GroundShape, where: str, annotator: str, classes: ClassTable) -> Json:
+def _feature(raw: Json, shape: GroundShape, where: str, annotator: str, classes: ClassTable, pixels: bool) -> Json:
     given = raw["properties"]
     for name in ("started", "finished"):
         if given.get(name) is not None:
@@ -202,11 +203,10 @@ def _feature(raw: Json, shape: GroundShape, where: str, annotator: str, classes:
     properties |= {"annotator": properties.get("annotator") or annotator, "class": classes[shape.class_id].name}
     properties["slick_id"] = _text(shape.slick_id, f"{where}: slick_id", MOST_ID)
     comment = _optional_text(given.get("comment"), f"{where}: comment")
-    return {
-        "type": "Feature",
-        "properties": properties | ({"comment": comment} if comment else {}),
-        "geometry": geometry_json(shape.geometry),
-    }
+    geometry = geometry_json(shape.geometry)
+    polygons_of(geometry, where, pixels)  # what is stored now must be taken when it is read
+    properties |= {"comment": comment} if comment else {}
+    return {"type": "Feature", "properties": properties, "geometry": geometry}
 
 
 def _plain(members: Mapping[str, Any], where: str, skip: Collection[str]) -> Json:
@@ -215,6 +215,8 @@ def _plain(members: Mapping[str, Any], where: str, skip: Collection[str]) -> Jso
     for name, value in members.items():
         if name not in skip and isinstance(value, (str, int, float, bool, type(None))):
             _text(name, f"{where}: the name of a member", MOST_ID)
+            if type(value) in (int, float) and not _is_number(value):
+                raise LabelError(f"{where}: {name} is a number beyond all bounds; correct it")
             found[name] = _text(value, f"{where}: {name}", MOST_ID) if isinstance(value, str) else value
     return found
 
@@ -269,11 +271,12 @@ def _is_amount(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _is_box(bounds: Any) -> bool:
-    numbers = isinstance(bounds, list) and len(bounds) == 4 and all(_is_number(value) for value in bounds)
+    numbers = isinstance(bounds, list) and len(bounds) == 4
+    numbers = numbers and all(_is_number(value) and abs(value) <= MAX_PIXEL for value in bounds)
     return bool(numbers and bounds[0] < bounds[2] and bounds[1] < bounds[3])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +22,7 @@ from ceruleanml.annotation.importing_shapes import (
 )
 from ceruleanml.classes import ClassTable
 from ceruleanml.errors import GeoreferenceError, LabelError
+from ceruleanml.labels.geometry import MAX_PIXEL
 from ceruleanml.labels.rle import decode
 from ceruleanml.scenes.georeference import AffineGeoreference, GroundControlPoints
 from ceruleanml.scenes.grid import Window
@@ -34,6 +34,8 @@ Json = dict[str, Any]
 PROPERTIES = ("source", "started", "finished", "model", "comment", "annotator")
 MEMBERS = ("annotator", "saved", "comment", "complete", "based_on")
 MOST_ANNOTATIONS = 200_000
+FARTHEST = 1e12
+"""Of the numbers of a transform, in degrees or metres."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def _images(content: Json, source: str, frames: Frames) -> dict[int, _Image]:
         if type(number) is not int or number in found:
             raise LabelError(f"{where}: its id must be a number of its own; export it again")
         size = (image.get("height"), image.get("width"))
-        if not all(type(value) is int and 0 < value < 1 << 24 for value in size):
+        if not all(type(value) is int and 0 < value < MAX_PIXEL for value in size):
             raise LabelError(f"{where}: its height and width must be numbers of pixels; export it again")
         found[number] = _image(image, where, (int(size[0] or 0), int(size[1] or 0)), content, frames)
     if not found:
@@ -149,7 +151,7 @@ def _own_place(image: Json, where: str) -> Affine | None:
     if transform is None:
         return None
     numbers = isinstance(transform, list) and len(transform) == 6
-    if not numbers or not all(type(value) in (int, float) and math.isfinite(value) for value in transform):
+    if not numbers or not all(type(value) in (int, float) and abs(value) <= FARTHEST for value in transform):
         raise LabelError(f"{where}: its transform must be 6 numbers (a, b, c, d, e, f); export it again")
     return Affine(*transform)
 
@@ -169,7 +171,8 @@ def _window(image: Json, where: str, height_width: tuple[int, int]) -> Window | 
     window = image.get("window")
     if window is None:
         return None
-    if not isinstance(window, list) or len(window) != 4 or not all(type(value) is int for value in window):
+    numbers = isinstance(window, list) and len(window) == 4
+    if not numbers or not all(type(value) is int and abs(value) <= MAX_PIXEL for value in window):
         raise LabelError(f"{where}: its window must be row, column, height and width; export it again")
     return Window(window[0], window[1], *height_width)
 

@@ -16,6 +16,8 @@ from ceruleanml.scenes.raster import open_dataset
 from ceruleanml.scenes.reading import scene_id_of
 
 Json = dict[str, Any]
+MOST_PIXELS = 1 << 30
+"""Of a layer; a file of half a megabyte may unpack to many times as many."""
 
 
 def is_layers(folder: Path) -> bool:
@@ -55,9 +57,14 @@ def collection_of(folder: Path, classes: ClassTable, frames: Frames) -> tuple[Js
 def _size(path: Path) -> tuple[int, int]:
     try:
         with open_dataset(str(path)) as dataset:
-            return int(dataset.height), int(dataset.width)
+            height, width = int(dataset.height), int(dataset.width)
     except SceneError as error:
         raise LabelError(str(error)) from error
+    if height * width > MOST_PIXELS:
+        raise LabelError(
+            f"{path}: has {height:,} x {width:,} pixels, more than any scene; export it at its scene's size"
+        )
+    return height, width
 
 
 def _frame(scene_id: str, height_width: tuple[int, int], folder: Path, frames: Frames) -> SceneFrame | None:

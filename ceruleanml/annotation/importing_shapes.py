@@ -74,10 +74,18 @@ def joined(pieces: list[MultiPolygon]) -> MultiPolygon:
 
 
 def geometry_json(outline: MultiPolygon) -> dict[str, Any]:
-    """The GeoJSON MultiPolygon of an outline, in coordinates of DIGITS digits."""
+    """The GeoJSON MultiPolygon of an outline, in coordinates of DIGITS digits.
+
+    Parts and holes that are nothing at these digits are left out, so that what is written can be read again.
+    """
     parts = [[_ring(ring) for ring in (part.exterior, *part.interiors)] for part in outline.geoms]
-    return {"type": "MultiPolygon", "coordinates": parts}
+    kept = [[ring for ring in rings if _is_area(ring)] for rings in parts if _is_area(rings[0])]
+    return {"type": "MultiPolygon", "coordinates": kept}
 
 
 def _ring(ring: Any) -> list[list[float]]:
     return [[round(x, DIGITS) + 0.0, round(y, DIGITS) + 0.0] for x, y, *_ in ring.coords]  # + 0.0: no -0.0
+
+
+def _is_area(ring: list[list[float]]) -> bool:
+    return len({(x, y) for x, y in ring}) >= 3

@@ -14,7 +14,7 @@ from ceruleanml.annotation.page_writer import PageWriter
 from ceruleanml.annotation.pyramid import write_pyramid
 from ceruleanml.errors import ContextError
 from ceruleanml.scenes.context_rasters import opened
-from ceruleanml.scenes.context_vectors import is_vector
+from ceruleanml.scenes.context_vectors import is_vector, read_shapes, vector_path
 from ceruleanml.scenes.grid import Grid
 from ceruleanml.storage import gdal_path
 
@@ -60,13 +60,15 @@ def outlines_within(file: str, grid: Grid, scene_id: str) -> Json:
 
     box = _box(grid)
     found = []
-    for geometry, properties in _features(file, box):
-        with np.errstate(invalid="ignore"):
-            inside = shapely.clip_by_rect(shapely.make_valid(geometry), *box)
-        inside = inside.simplify(min(grid.transform.a, -grid.transform.e) / 2)
-        if not inside.is_empty:
-            rounded = shapely.set_precision(inside, 1e-7, mode="pointwise")
-            found.append({"type": "Feature", "properties": properties, "geometry": rounded.__geo_interface__})
+    for name, geometries in read_shapes(vector_path(file), box, file, "class"):
+        properties = {} if name is None else {"class": str(name)}
+        for geometry in geometries:
+            with np.errstate(invalid="ignore"):
+                inside = shapely.clip_by_rect(shapely.make_valid(geometry), *box)
+            inside = inside.simplify(min(grid.transform.a, -grid.transform.e) / 2)
+            if not inside.is_empty:
+                rounded = shapely.set_precision(inside, 1e-7, mode="pointwise")
+                found.append({"type": "Feature", "properties": properties, "geometry": rounded.__geo_interface__})
     if len(found) > MOST_FEATURES:
         raise ContextError(f"{file}: has {len(found):,} features here; a page shows at most {MOST_FEATURES:,}")
     return {"type": "FeatureCollection", "scene_id": scene_id, "features": found}
@@ -76,40 +78,6 @@ def _box(grid: Grid) -> tuple[float, float, float, float]:
     west, north = grid.transform @ (0, 0)
     east, south = grid.transform @ grid.height_width[::-1]
     return west, south, east, north
-
-
-def _features(file: str, box: tuple[float, float, float, float]) -> Iterator[tuple[Any, dict[str, str]]]:
-    """The geometries of all layers in longitude and latitude that may reach into the box, with their class or name."""
-    import pyogrio
-    import shapely
-    from pyogrio.errors import DataLayerError, DataSourceError
-    from pyproj import Transformer
-    from pyproj.exceptions import ProjError
-
-    try:
-        for layer, kind in pyogrio.list_layers(gdal_path(file)):
-            if kind is None:
-                continue
-            meta, _, wkb, fields = pyogrio.raw.read(gdal_path(file), layer=layer)
-            geometries = shapely.from_wkb(wkb, on_invalid="ignore")
-            there = ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
-            if meta["crs"] not in (None, "EPSG:4326", "OGC:CRS84"):
-                turn = Transformer.from_crs(meta["crs"], "EPSG:4326", always_xy=True)
-                geometries[there] = shapely.transform(geometries[there], _turned(turn))
-            for place in np.flatnonzero(there & shapely.intersects(geometries, shapely.box(*box))):
-                yield geometries[place], _named(meta["fields"], fields, int(place))
-    except (DataSourceError, DataLayerError, ProjError, shapely.GEOSException) as error:
-        raise ContextError(f"{file}: cannot be read as vector data: {' '.join(str(error).split())[:200]}") from error
-
-
-def _turned(transformer: Any) -> Any:
-    return lambda xy: np.stack(transformer.transform(xy[:, 0], xy[:, 1]), axis=1)
-
-
-def _named(names: Any, fields: Any, place: int) -> dict[str, str]:
-    """Class, name and kind of a feature, where it has them."""
-    values = {str(name): values[place] for name, values in zip(names, fields, strict=True)}
-    return {name: str(values[name]) for name in ("class", "name", "kind") if values.get(name) is not None}
 
 
 @contextmanager

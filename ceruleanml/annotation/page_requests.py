@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
-from ceruleanml.errors import CeruleanError, WriteError
+from ceruleanml.errors import CeruleanError, LabelError, WriteError
+from ceruleanml.labels.documents import MAX_BYTES, parse_document
 
 if TYPE_CHECKING:
     from ceruleanml.annotation.page_server import PageServer
@@ -34,8 +35,6 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-MOST_BYTES = 64 << 20
-"""Of a save. A scene of 200 crooked slicks has a hundredth of it."""
 MOST_DRAINED = 256 << 20
 """Of what is refused so much is read and dropped: whoever closes while the other still sends, is not heard."""
 BODY_S = 120.0
@@ -187,19 +186,19 @@ class PageRequest(BaseHTTPRequestHandler):
             raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a save is sent as application/json")
         if self._left is None or self.headers.get("Transfer-Encoding"):
             raise Refused(HTTPStatus.LENGTH_REQUIRED, "a save says how long it is; send it with Content-Length")
-        if self._left > MOST_BYTES:
+        if self._left > MAX_BYTES:
             size = self._left / 1e6
             raise Refused(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"this save has {size:,.0f} MB, at most {MOST_BYTES / 1e6:,.0f} MB are taken; save the scene in parts",
+                f"this save has {size:,.0f} MB, at most {MAX_BYTES / 1e6:,.0f} MB are taken; save the scene in parts",
             )
         content = b"".join(self._chunks())
         if self._left:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the save did not come whole and in time; save again")
         try:
-            return json.loads(content.decode("utf-8-sig"), parse_constant=_no_number)
-        except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or nesting beyond all bounds
-            raise Refused(HTTPStatus.BAD_REQUEST, f"this save is not JSON: {error}") from error
+            return parse_document(content, "this save")
+        except LabelError as error:
+            raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from error
 
     def _length(self) -> int | None:
         text = self.headers.get("Content-Length", "")
@@ -247,7 +246,3 @@ class PageRequest(BaseHTTPRequestHandler):
         self.end_headers()
         if content is not None and self.command != "HEAD":
             self.wfile.write(content)
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(f"it holds {name}, which no JSON does")

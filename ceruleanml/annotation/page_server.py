@@ -22,7 +22,8 @@ from ceruleanml.annotation.page_files import classes_sha256
 from ceruleanml.classes import ClassTable, load_classes
 from ceruleanml.errors import StorageError, UsageError
 from ceruleanml.labels.heads import heads_of, state_of
-from ceruleanml.labels.store import Appended, append_state, files_of
+from ceruleanml.labels.states import annotator_of, files_of, time_of
+from ceruleanml.labels.store import Appended, append_state
 from ceruleanml.storage import make_folder, read_json
 
 HOST = "127.0.0.1"
@@ -54,13 +55,21 @@ class PageStore:
         }
 
     def save(self, scene_id: str, content: Any) -> Appended:
-        """Add a state to the store, by the checks of `annotate import`. Raises LabelError, WriteError."""
+        """Add a state to the store, by the checks of `annotate import`. Raises LabelError, WriteError.
+
+        A state comes to count as its annotator's newest, even where an older one is of a time that is yet to come: then
+        this machine's clock was put back.
+        """
+        now = datetime.now(UTC)
         checked = check_page_save(
             content, "this save", self.classes, scene_id=scene_id, frames=[self.frames[scene_id]],
-            evaluation=self.evaluation, now=datetime.now(UTC),
+            evaluation=self.evaluation, now=now,
         )  # fmt: skip
         with self._saving:  # of the same save twice at once, the second finds the first
-            return append_state(self.store, scene_id, checked.collection, checked.annotator, checked.time)
+            mine = [path for path in files_of(self.store, scene_id) if annotator_of(path) == checked.annotator]
+            newest = time_of(mine[-1]) if mine else now
+            time = max(checked.time, newest) if newest > now else checked.time
+            return append_state(self.store, scene_id, checked.collection, checked.annotator, time)
 
 
 def open_page(page: Path, store: Path, classes: ClassTable | None = None, evaluation: Iterable[str] = ()) -> PageStore:

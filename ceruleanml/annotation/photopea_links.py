@@ -80,6 +80,8 @@ def photopea_link(image: str) -> str:
 
 def write_links(out: Path, scene_ids: Sequence[str], base_url: str, classes: ClassTable) -> None:
     """Write a page of links, and beside it photopea.html and what that needs. Raises StorageError, UsageError."""
+    if out.name in PAGE_PARTS:
+        raise UsageError(f"{out}: the file that the links lead to has that name; choose another --out")
     rows = []
     for scene_id in scene_ids:
         image = image_address(base_url, scene_id)

@@ -93,11 +93,8 @@ def import_export(
 
 def state_of_verdicts(scene_id: str, found: Sequence[Verdict], classes: ClassTable, before: Json | None) -> Json:
     """The state of a scene: what volunteers say of these items, and what was there `before` of all other tiles."""
-    again = {_prefix(one.subject) for one in found}
     before = before or {}
-    kept = [
-        one for one in before.get("features", []) if not str(one["properties"]["slick_id"]).startswith(tuple(again))
-    ]
+    kept = [one for one in before.get("features", []) if not _is_of(one["properties"], found)]
     tiles: Json = dict(before.get("tiles") or {})
     features: list[Json] = []
     for one in found:
@@ -133,11 +130,19 @@ def _feature(verdict: Verdict, number: int, slick: GridInstance, classes: ClassT
     times = [time.isoformat().replace("+00:00", "Z") for time in (verdict.first, verdict.last)]
     properties = {
         "class": classes[slick.class_id].name, "slick_id": f"{_prefix(subject)}{number}", "annotator": ANNOTATOR,
-        "source": "drawn", "started": times[0], "finished": times[1], "model": None,
+        "source": "drawn", "started": times[0], "finished": times[1], "model": None, "tile_id": subject.tile_id,
     }  # fmt: skip
     outline = mask_outline(slick.window.row, slick.window.col, slick.mask)
     placed = on_ground(_in_scene(outline, subject), subject.frame.to_ground, affine=True)
     return {"type": "Feature", "properties": properties, "geometry": geometry_json(placed)}
+
+
+def _is_of(properties: Json, found: Sequence[Verdict]) -> bool:
+    """Whether a slick of an earlier state lies on one of these items, by its name or its tile's: a page that was
+    prepared on another grid shows the same tile in another window.
+    """
+    prefixes, tiles = tuple(_prefix(one.subject) for one in found), {one.subject.tile_id for one in found} - {None}
+    return str(properties["slick_id"]).startswith(prefixes) or properties.get("tile_id") in tiles
 
 
 def _in_scene(outline: Any, subject: Subject) -> Any:

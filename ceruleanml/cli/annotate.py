@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceruleanml.cli.console import SOME_FAILED, console_progress, counted
+from ceruleanml.cli.console import SOME_FAILED, console_progress, counted, one_line
 from ceruleanml.cli.options import Classes, Georeference, Polarisation, Quiet, Scenes, Seed
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def photopea_links(
 
 def _print_prepared(report: PrepareReport) -> None:
     for error in report.failed.values():
-        typer.echo(f"failed: {error}", err=True)
+        typer.echo(f"failed: {one_line(error)}", err=True)
     if report.beside:
         others = f" and {len(report.beside) - 1:,} more" if len(report.beside) > 1 else ""
         typer.echo(f"note: {report.beside[0]}{others}: beside the scene's page, and left out")

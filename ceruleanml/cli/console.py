@@ -60,6 +60,11 @@ def counted(number: int, name: str) -> str:
     return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
 
 
+def one_line(text: str) -> str:
+    """Text from files and their names on one line, without what acts on a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+
+
 def console_progress(quiet: bool) -> Progress:
     """A bar on a terminal, nothing elsewhere or with `quiet`."""
     return Bar() if sys.stderr is not None and sys.stderr.isatty() and not quiet else Silent()

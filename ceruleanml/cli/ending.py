@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import typer
 import typer.exceptions
 
+from ceruleanml.cli.console import one_line
 from ceruleanml.errors import CeruleanError, TrainingStopped
 
 USAGE, BROKEN_PIPE, INTERRUPTED = 2, 141, 130
@@ -41,4 +42,4 @@ def _tell(message: str, name: str, debug: bool) -> None:
         import traceback
 
         traceback.print_exc()
-    typer.echo(f"{name}: {' '.join(message.split())}", err=True)
+    typer.echo(f"{name}: {one_line(message)}", err=True)

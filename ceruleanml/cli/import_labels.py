@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceruleanml.cli.console import SOME_FAILED, console_progress, counted
+from ceruleanml.cli.console import SOME_FAILED, console_progress, counted, one_line
 from ceruleanml.cli.options import Classes, Georeference, Quiet
 
 if TYPE_CHECKING:
@@ -87,14 +87,14 @@ def _print(report: ImportReport, store: Path, quiet: bool) -> None:
     if not report.taken and len(report.refused) == 1:
         raise LabelError(next(iter(report.refused.values())))
     for error in report.refused.values():
-        typer.echo(f"refused: {error}", err=True)
+        typer.echo(f"refused: {one_line(error)}", err=True)
     if not report.taken:
         raise LabelError(f"none of {counted(len(report.refused), 'file')} was taken; correct what stands above")
     if quiet:
         return
     for one in report.taken:
         for note in one.notes:
-            typer.echo(f"note: {note}")
+            typer.echo(f"note: {one_line(note)}")
         slicks = counted(one.slicks, "slick")
         said = f"{slicks} by {one.annotator}" if one.is_new else f"{slicks} by {one.annotator}, there already"
         typer.echo(f"{one.path.relative_to(store)}: {said}")

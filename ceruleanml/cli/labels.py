@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ceruleanml.cli.console import console_progress, counted
+from ceruleanml.cli.console import console_progress, counted, one_line
 from ceruleanml.cli.options import Classes, Georeference, Quiet
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def agreement(
         _print_json({"agreement": rows, "definitions": DEFINITIONS, "notes": notes})
         return
     for note in notes:
-        typer.echo(f"note: {note}")
+        typer.echo(f"note: {one_line(note)}")
     heads = ("annotators", "kind", "on", "IoU", "kappa", "matched", "alone", "same class", "mean m", "95 % m", "max m")
     _print_table([heads, *map(_agreement_cells, rows)])
     for row in rows:
@@ -197,7 +197,7 @@ def suspects(
         found = of_labels(probabilities, Path(str(labels)), load_classes(classes), tile_size, progress)
     path, listed = write_suspects(out, found, most, kind)
     for note in found.notes:
-        typer.echo(f"note: {note}")
+        typer.echo(f"note: {one_line(note)}")
     if not quiet:
         typer.echo(f"{path}: {counted(listed, 'tile')} of {len(found.tiles):,}, the most suspect first")
 
@@ -217,12 +217,12 @@ def _print_state(head: dict[str, Any]) -> None:
     for name in head["based_on"]:
         typer.echo(f"  began from {name}")
     if head["comment"]:
-        typer.echo(f"  comment: {_line(head['comment'])}")
-    cells = [(f"  {_line(one['slick_id'])}", one["class"], _size(one), one["source"] or "") for one in head["slicks"]]
-    _print_table(cells)
+        typer.echo(f"  comment: {one_line(head['comment'])}")
+    slicks = head["slicks"]
+    _print_table([(f"  {one_line(one['slick_id'])}", one["class"], _size(one), one["source"] or "") for one in slicks])
     for tile_id, said in head["tiles"].items():
         marks = [name for name in ("reviewed", "blind", "empty") if said.get(name)]
-        typer.echo(f"  tile {_line(tile_id)}: {', '.join(marks) or 'not gone through'}")
+        typer.echo(f"  tile {one_line(tile_id)}: {', '.join(marks) or 'not gone through'}")
 
 
 def _size(slick: dict[str, Any]) -> str:
@@ -238,7 +238,7 @@ def _print_change(scene: SceneChange) -> None:
         named = " -> ".join(dict.fromkeys(name for name in (one.class_before, one.class_after) if name))
         areas = " -> ".join(f"{area:.3f}" for area in (one.area_before, one.area_after) if area is not None)
         moved = f", {one.moved:.3f} moved" if one.kind == CHANGED else ""
-        typer.echo(f"  {one.kind} {_line(one.slick_id)} of {one.annotator}: {named}, {areas} {one.unit}{moved}")
+        typer.echo(f"  {one.kind} {one_line(one.slick_id)} of {one.annotator}: {named}, {areas} {one.unit}{moved}")
 
 
 def _agreement_cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -252,11 +252,6 @@ def _agreement_cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 def _figure(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _line(text: str) -> str:
-    """Text of a label file on one line, without what acts on a terminal."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ceruleanml.cli.console import SOME_FAILED, console_progress, counted
+from ceruleanml.cli.console import SOME_FAILED, console_progress, counted, one_line
 from ceruleanml.cli.options import Classes, Quiet
 
 Page = Annotated[Path, typer.Argument(help="A folder that ceruleanml annotate prepare wrote.")]
@@ -110,9 +110,9 @@ def zooniverse_import(
     votes_file = votes_file or export.with_name(f"{export.stem}_votes.csv")
     report = import_export(export, page, store, rules, votes_file)
     for note in report.notes:
-        typer.echo(f"note: {note}", err=True)
+        typer.echo(f"note: {one_line(note)}", err=True)
     for error in report.refused.values():
-        typer.echo(f"refused: {error}", err=True)
+        typer.echo(f"refused: {one_line(error)}", err=True)
     if not quiet:
         new = sum(is_new for _, is_new in report.states.values())
         items, slicks = counted(report.decided, "item"), counted(report.slicks, "slick")

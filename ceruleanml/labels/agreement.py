@@ -18,7 +18,7 @@ from ceruleanml.classes import ClassTable
 from ceruleanml.labels.agreement_figures import matches, outline_distances, overlaps
 from ceruleanml.labels.consensus import around, touching
 from ceruleanml.labels.frames import Frame, Frames
-from ceruleanml.labels.heads import based_on
+from ceruleanml.labels.heads import reached, replaced
 from ceruleanml.labels.instances import GridInstance, Mask
 from ceruleanml.labels.on_grid import ballot_of, window_of
 from ceruleanml.labels.scene_states import SceneState, read_scene_state
@@ -107,10 +107,8 @@ def _new(one: str, other: str, kind: str, classes: ClassTable) -> Pair:
 
 
 def _saw(path: Path, other: str, files: Sequence[Path]) -> bool:
-    """Whether a state, or one of the same annotator before it, began from a state of the other's."""
-    mine = [file for file in files if annotator_of(file) == annotator_of(path)]
-    named = {name for file in mine for name in based_on(file)}
-    return any(annotator_of(file) == other for file in files if file.name in named)
+    """Whether a state, or one before it, began from a state of the other's, be it through a third one's."""
+    return any(annotator_of(file) == other for file in reached(path, replaced(files)))
 
 
 def _regions(one: SceneState, other: SceneState, frame: Frame, notes: list[str]) -> Iterator[tuple[str, _Region]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from affine import Affine
 
+from ceruleanml.errors import LabelError
 from ceruleanml.labels.scene_states import SceneState
 from ceruleanml.scenes.georeference import Georeference
 from ceruleanml.scenes.grid import METRES_PER_DEGREE, Grid, make_grid
@@ -15,6 +16,8 @@ from ceruleanml.scenes.reading import open_scene
 
 RESOLUTION_M = 40.0
 MARGIN_PX = 8
+MOST_PIXELS = 1 << 30
+"""Of a frame around what was drawn: a scene of the finest products has half as many."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,10 @@ class Frames:
     resolution_m: float | None = None
 
     def of(self, scene_id: str, states: Sequence[SceneState]) -> Frame | None:
-        """The frame of a scene; None where it is not given and nothing was drawn or gone through by tiles."""
+        """The frame of a scene; None where it is not given and nothing was drawn or gone through by tiles.
+
+        Raises LabelError where what was drawn lies too far apart, SceneError.
+        """
         if scene_id in self.locations:
             scene = open_scene(self.locations[scene_id], georeference=self.georeference)
             return Frame(make_grid(scene, self.grid, self.resolution_m), scene.georeference, scene.height_width)
@@ -58,8 +64,15 @@ class Frames:
         x1, y1 = (max(box[axis] for box in boxes) for axis in (2, 3))
         if any(state.labels.pixels for state in states):
             size = (math.ceil(y1) + MARGIN_PX, math.ceil(x1) + MARGIN_PX)
-            return Frame(Grid("image", Affine.identity(), size, crs=None), None, size)
-        return Frame(_around(x0, y0, x1, y1, self.resolution_m or RESOLUTION_M), None, (0, 0))
+            frame = Frame(Grid("image", Affine.identity(), size, crs=None), None, size)
+        else:
+            frame = Frame(_around(x0, y0, x1, y1, self.resolution_m or RESOLUTION_M), None, (0, 0))
+        height, width = frame.grid.height_width
+        if height * width > MOST_PIXELS:
+            raise LabelError(
+                f"scene {scene_id}: what was drawn lies {height:,} x {width:,} pixels apart; name it with --scenes"
+            )
+        return frame
 
 
 def _around(west: float, south: float, east: float, north: float, resolution_m: float) -> Grid:

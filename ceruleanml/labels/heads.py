@@ -2,12 +2,13 @@
 
 An annotator's newer state takes the place of his older ones, and a state takes the place of those that it names in
 `based_on`. So one person who goes on with another's work leaves one head, and two who drew on their own leave two.
+What a state says it began from goes before the times in the names, since clocks go wrong and are put back.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,41 @@ def heads_among(files: Sequence[Path]) -> list[Path]:
 
     Files that name each other, which no honest writer makes, stay heads together rather than vanish together.
     """
-    replaces = _replaced(files)
-    before = {path: _reached(path, replaces) for path in files}
-    gone = {older for newer in files for older in replaces[newer] if newer not in before[older]}
+    replaces = replaced(files)
+    pairs = [(newer, older) for newer in files for older in replaces[newer]]
+    circles = _may_circle(replaces)
+    gone = {older for newer, older in pairs if not (circles and newer in reached(older, replaces))}
     return [path for path in files if path not in gone]
+
+
+def replaced(files: Sequence[Path]) -> dict[Path, set[Path]]:
+    """The files that each of the files of one scene takes the place of by itself."""
+    by_name = {path.name: path for path in files}
+    replaces = {
+        path: {by_name[name] for name in based_on(path) if name in by_name and name != path.name} for path in files
+    }
+    circles = _may_circle(replaces)
+    last: dict[str, Path] = {}
+    for path in files:
+        before = last.get(annotator_of(path))
+        if before is not None:
+            if circles and path in reached(before, replaces):
+                continue  # his state of the earlier time began from this one
+            replaces[path].add(before)
+        last[annotator_of(path)] = path
+    return replaces
+
+
+def reached(path: Path, replaces: Mapping[Path, set[Path]]) -> set[Path]:
+    """All files that a file takes the place of, by itself or through others."""
+    found: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        for older in replaces[waiting.pop()]:
+            if older not in found:
+                found.add(older)
+                waiting.append(older)
+    return found
 
 
 def based_on(path: Path) -> tuple[str, ...]:
@@ -64,26 +96,6 @@ def _based_on(path: Path, size: int, changed: int) -> tuple[str, ...]:
     return tuple(named)
 
 
-def _replaced(files: Sequence[Path]) -> dict[Path, set[Path]]:
-    """The files that each file takes the place of by itself."""
-    by_name = {path.name: path for path in files}
-    last: dict[str, Path] = {}
-    replaces: dict[Path, set[Path]] = {}
-    for path in files:
-        named = {by_name[name] for name in based_on(path) if name in by_name and name != path.name}
-        before = last.get(annotator_of(path))
-        replaces[path] = named | ({before} if before else set())
-        last[annotator_of(path)] = path
-    return replaces
-
-
-def _reached(path: Path, replaces: dict[Path, set[Path]]) -> set[Path]:
-    """All files that a file takes the place of, by itself or through others."""
-    found: set[Path] = set()
-    waiting = [path]
-    while waiting:
-        for older in replaces[waiting.pop()]:
-            if older not in found:
-                found.add(older)
-                waiting.append(older)
-    return found
+def _may_circle(replaces: Mapping[Path, set[Path]]) -> bool:
+    """Whether a file takes the place of one of a later time; where none does, no file can reach itself."""
+    return any(older.name > newer.name for newer, others in replaces.items() for older in others)
