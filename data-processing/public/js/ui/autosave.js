@@ -1,0 +1,126 @@
+"use strict";
+// Autosave: each change goes into IndexedDB as it is made, and what cannot be kept is said at once.
+(() => {
+  const Cerulean = (globalThis.Cerulean ??= {});
+  const ui = (Cerulean.ui ??= {});
+  const PART_MS = 150; // pieces of a running stroke are written together
+  const RETRY_MS = 5000;
+  const FOLD_AFTER = 400; // journal entries, then they are folded into a snapshot
+
+  ui.Autosave = class Autosave {
+    // `key`: [page, scene, annotator]. `changed()` is called when what is known of saving changes.
+    constructor(storage, key, changed) {
+      Object.assign(this, { storage, key, changed });
+      this.pending = [];
+      this.small = null; // the scene's small state, where it waits to be written
+      this.entries = 0;
+      this.state = "saved";
+      this.time = null;
+      this.error = "";
+      this.running = null;
+      this.closed = false;
+    }
+
+    // What is kept of the scene: {snapshot, entries, state}; entries are the changes since the snapshot.
+    async recover() {
+      const [snapshot, entries, state] = await Promise.all([
+        this.storage.read("snapshots", this.key),
+        this.storage.readAll("journal", this.key),
+        this.storage.read("states", this.key),
+      ]);
+      this.entries = entries.length;
+      return { snapshot, entries, state };
+    }
+
+    // Keeps the editor's journal from now on.
+    follow(editor) {
+      this.editor = editor;
+      editor.onJournal((entry) => {
+        this.pending.push(entry);
+        this.entries++;
+        this.soon(entry.kind === "part" && editor.running ? PART_MS : 0);
+      });
+    }
+
+    // Keeps the scene's small state (times, clicks, an open polygon) beside the journal.
+    keepState(value, delay = 0) {
+      this.small = value;
+      this.soon(delay);
+    }
+
+    soon(delay) {
+      if (this.state === "saved") this.state = "saving";
+      if (!delay) {
+        clearTimeout(this.timer);
+        this.timer = null;
+        this.flush();
+      } else
+        this.timer ??= setTimeout(() => {
+          this.timer = null;
+          this.flush();
+        }, delay);
+      this.changed();
+    }
+
+    // Writes what waits; each transaction is asked for at once.
+    async flush() {
+      const { pending, small } = this;
+      if (this.closed) return; // another window keeps the scene now
+      if (!pending.length && small === null) return;
+      [this.pending, this.small] = [[], null];
+      const write = this.storage.write(["journal", "states"], (journal, states) => {
+        for (const entry of pending) journal.put(entry, [...this.key, entry.seq]);
+        if (small !== null) states.put(small, this.key);
+      });
+      this.running = write;
+      try {
+        await write;
+        if (this.running === write) this.saved();
+      } catch (error) {
+        this.failed(error, pending, small);
+      }
+    }
+
+    saved() {
+      this.state = "saved";
+      this.error = "";
+      this.time = new Date();
+      this.changed();
+      if (this.entries > FOLD_AFTER && !this.editor?.running && !this.closed) this.fold();
+    }
+
+    // Nothing is dropped: what could not be written goes back to the front and is tried again.
+    failed(error, pending, small) {
+      this.pending = [...pending, ...this.pending];
+      this.small ??= small;
+      this.state = "failed";
+      this.error =
+        error?.name === "QuotaExceededError" ? "this browser's storage is full" : String(error?.message ?? error);
+      this.changed();
+      clearTimeout(this.retry);
+      this.retry = setTimeout(() => this.flush(), RETRY_MS);
+    }
+
+    // Replaces the journal by a snapshot, in one transaction.
+    async fold() {
+      if (this.closed) return;
+      const snapshot = Cerulean.snapshot(this.editor);
+      const last = snapshot.seq;
+      this.entries = 0;
+      try {
+        await this.storage.write(["journal", "snapshots"], (journal, snapshots) => {
+          snapshots.put(snapshot, this.key);
+          journal.delete(ui.journalRange(this.key, last));
+        });
+      } catch {
+        // the journal is still there and says the same
+      }
+    }
+
+    close() {
+      this.closed = true;
+      this.release?.();
+      clearTimeout(this.retry);
+    }
+  };
+})();
