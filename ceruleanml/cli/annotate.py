@@ -241,7 +241,7 @@ def _print_prepared(report: PrepareReport) -> None:
         typer.echo(f"failed: {one_line(error)}", err=True)
     if report.beside:
         others = f" and {len(report.beside) - 1:,} more" if len(report.beside) > 1 else ""
-        typer.echo(f"note: {report.beside[0]}{others}: beside the scene's page, and left out")
+        typer.echo(f"note: {one_line(report.beside[0])}{others}: beside the scene's page, and left out")
     verb = "made" if report.prepared_now else "is there already:"
     good = report.scenes - len(report.failed)
     items, scenes = counted(report.items, "item"), counted(report.scenes, "scene")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceruleanml.cli.console import console_progress, counted
+from ceruleanml.cli.console import console_progress, counted, one_line
 from ceruleanml.cli.options import Quiet, Seed
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _print(report: EvaluationReport, out: Path) -> None:
     for name, value in content["proposed_thresholds"].items():
         typer.echo(f"proposed: {name}={value:g} (used: {content['rules']['thresholds'][name]:g})")
     for note in content["notes"]:
-        typer.echo(f"note: {note}")
+        typer.echo(f"note: {one_line(note)}")
     typer.echo(f"{out / 'report.html'}")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ceruleanml.cli.console import counted
+from ceruleanml.cli.console import counted, one_line
 from ceruleanml.cli.options import Quiet
 
 Target = Annotated[
@@ -48,5 +48,5 @@ def export(
             f"probabilities within {agreement.probability:.0e}, boxes within {agreement.box_px:.0e} px"
         )
         for note in report.notes:
-            typer.echo(f"note: {note}")
+            typer.echo(f"note: {one_line(note)}")
     return 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceruleanml.cli.console import SOME_FAILED, console_progress, counted
+from ceruleanml.cli.console import SOME_FAILED, console_progress, counted, one_line
 from ceruleanml.cli.options import (
     Classes,
     Georeference,
@@ -184,7 +184,7 @@ def _lines(path: Path | None) -> list[str]:
 def _print_report(report: BuildReport) -> None:
     _print_notes(report.notes)
     for error in report.failed.values():
-        typer.echo(f"failed: {error}", err=True)
+        typer.echo(f"failed: {one_line(error)}", err=True)
     verb = "made" if report.built_now else "is there already:"
     built = f"{report.scenes - len(report.failed):,} of {counted(report.scenes, 'scene')}"
     tiles, annotations = counted(report.tiles, "tile"), counted(report.annotations, "annotation")
@@ -194,7 +194,7 @@ def _print_report(report: BuildReport) -> None:
 def _print_notes(notes: dict[str, list[str]]) -> None:
     for note, scene_ids in _by_note(notes).items():
         others = f" and {len(scene_ids) - 1:,} more" if len(scene_ids) > 1 else ""
-        typer.echo(f"note: {scene_ids[0]}{others}: {note}")
+        typer.echo(f"note: {one_line(scene_ids[0])}{others}: {one_line(note)}")
 
 
 def _by_note(notes: dict[str, list[str]]) -> dict[str, list[str]]:

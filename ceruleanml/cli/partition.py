@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceruleanml.cli.console import SOME_FAILED, console_progress, counted
+from ceruleanml.cli.console import SOME_FAILED, console_progress, counted, one_line
 from ceruleanml.cli.options import (
     Classes,
     Georeference,
@@ -76,7 +76,7 @@ def partition(
     if not found.scenes:
         raise SceneError(f"no scene could be read: {next(iter(found.failed.values()))}")
     for error in found.failed.values():
-        typer.echo(f"failed: {error}", err=True)
+        typer.echo(f"failed: {one_line(error)}", err=True)
     if verify:
         parting.check_parts(parting.listed_scene_ids(out), found.scenes, distance_km, hours)
         typer.echo(f"{out}: the lists share no scene and no group")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceruleanml.cli.console import SOME_FAILED, console_progress, counted
+from ceruleanml.cli.console import SOME_FAILED, console_progress, counted, one_line
 from ceruleanml.cli.options import Georeference, Quiet, Scenes
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def predict(
 
 def _print_report(report: PredictReport) -> None:
     for error in report.failed.values():
-        typer.echo(f"failed: {error}", err=True)
+        typer.echo(f"failed: {one_line(error)}", err=True)
     total = len(report.slicks) + len(report.failed)
     verb = "made" if report.predicted_now else "is there already:"
     slicks = counted(sum(report.slicks.values()), "slick")

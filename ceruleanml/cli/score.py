@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceruleanml.cli.console import SOME_FAILED, console_progress, counted
+from ceruleanml.cli.console import SOME_FAILED, console_progress, counted, one_line
 from ceruleanml.cli.options import Quiet, Seed
 from ceruleanml.errors import UsageError
 
@@ -113,7 +113,7 @@ def _score_items(model: Path, task_file: Path, out: Path, seed: int, quiet: bool
 
 def _print_report(report: ScoreReport) -> None:
     for error in report.failed.values():
-        typer.echo(f"failed: {error}", err=True)
+        typer.echo(f"failed: {one_line(error)}", err=True)
     total = len(report.tiles) + len(report.failed)
     verb = "made" if report.scored_now else "is there already:"
     tiles = counted(sum(report.tiles.values()), "tile")

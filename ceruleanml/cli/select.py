@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceruleanml.cli.console import console_progress, counted
+from ceruleanml.cli.console import console_progress, counted, one_line
 from ceruleanml.cli.options import Quiet, Seed
 from ceruleanml.errors import UsageError
 
@@ -162,7 +162,7 @@ def select(
 
 def _print_report(report: SelectReport) -> None:
     for note in report.notes:
-        typer.echo(f"note: {note}")
+        typer.echo(f"note: {one_line(note)}")
     removed = ", ".join(f"{count:,} {reason}" for reason, count in report.removed.items())
     said = f"; left out: {removed}" if removed else ""
     typer.echo(f"{report.out}: {len(report.selection.picks):,} of {counted(report.items, 'item')} chosen{said}")

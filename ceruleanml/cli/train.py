@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceruleanml.cli.console import SOME_FAILED, Lines, console_progress, counted
+from ceruleanml.cli.console import SOME_FAILED, Lines, console_progress, counted, one_line
 from ceruleanml.cli.options import Quiet
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _sweep(overrides: list[str], quiet: bool) -> int:
 
     failed = sweep(overrides, lambda config: _train(config, False, quiet))
     for line in failed:
-        typer.echo(f"failed: {line}", err=True)
+        typer.echo(f"failed: {one_line(line)}", err=True)
     return SOME_FAILED if failed else 0
 
 

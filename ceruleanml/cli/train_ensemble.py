@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ceruleanml.cli.console import SOME_FAILED, counted
+from ceruleanml.cli.console import SOME_FAILED, counted, one_line
 from ceruleanml.cli.options import Quiet, named_values
 from ceruleanml.cli.train import training_progress
 from ceruleanml.errors import UsageError
@@ -75,7 +75,7 @@ def train_ensemble(
     config = compose(overrides or [])
     report = train_members(config, members, out, drawn, workers, scheduler, training_progress(quiet))
     for name, line in report.failed.items():
-        typer.echo(f"failed: {name}: {line}", err=True)
+        typer.echo(f"failed: {name}: {one_line(line)}", err=True)
     if not quiet:
         scores = [one["mean_iou"] for one in report.figures.values() if "mean_iou" in one]
         judged = f"; mean IoU at validation {min(scores):.3f} to {max(scores):.3f}" if scores else ""
