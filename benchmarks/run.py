@@ -16,6 +16,7 @@ import coco_evaluation
 import inference
 import loading
 import make_dataset
+import page
 import reading
 import scoring
 import selection
@@ -102,7 +103,7 @@ def main() -> None:
             (folder / name).mkdir(parents=True, exist_ok=True)
         print(f"{'what':58} {'measured':44} {'bar':16} verdict")
         for what, measured, bar, met in chain(
-            rows(folder), model_rows(folder / "models"), choice_rows(folder / "choice")
+            rows(folder), model_rows(folder / "models"), choice_rows(folder / "choice"), page.rows(folder / "page")
         ):
             print(f"{what:58} {measured:44} {bar:16} {'met' if met else 'SHORT'}", flush=True)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,6 +50,12 @@ def hand(tab):
     tab.check()
 
 
+def test_every_script_is_loaded_once():
+    public = Path(__file__).parents[1] / "data-processing" / "public"
+    listed = re.findall(r'<script[^>]* src="(js/[^"]+)"', (public / "index.html").read_text())
+    assert sorted(listed) == sorted(path.relative_to(public).as_posix() for path in public.glob("js/*/*.js"))
+
+
 def test_samples_come_through_exactly_across_tiles(hand, samples):
     read = "desk.pyramid.samples([400, 450, 200, 300]).then((window) => [...window.data])"
     assert (np.reshape(hand.of(read), (200, 300)) == samples[400:600, 450:750]).all()
@@ -59,11 +66,14 @@ def test_the_image_on_screen_is_the_stretched_scene(hand, samples):
     hand.of("desk.view.centreOn(600, 400)")
     hand.tab.wait_for_function("() => { Cerulean.desk.renderer.draw(); return Cerulean.desk.pyramid.sharp }")
     low, high, x, y = hand.of("[desk.contrast.low, desk.contrast.high, desk.view.x, desk.view.y]")
-    shown = hand.of("[...desk.renderer.context.getImageData(200, 200, 100, 100).data]")
-    gray = np.reshape(shown, (100, 100, 4))[..., 0]
     row, column = round(y) + 200, round(x) + 200
-    wanted = (samples[row : row + 100, column : column + 100].astype(float) - low) / (high - low) * 255
-    assert np.abs(gray - wanted.clip(0, 255)).mean() < 1
+    share = (samples[row : row + 100, column : column + 100].astype(float) - low) / (high - low)
+    for gamma in (1, 2):
+        hand.of("desk.contrast.set({ gamma: given })", gamma)
+        hand.tab.wait_for_function("() => !Cerulean.desk.renderer.asked")  # the page draws no further frame by itself
+        shown = hand.of("[...desk.renderer.context.getImageData(200, 200, 100, 100).data]")
+        gray = np.reshape(shown, (100, 100, 4))[..., 0]
+        assert np.abs(gray - 255 * share.clip(0, 1) ** (1 / gamma)).mean() < 1
     hand.press("h", "Alt+1")
 
 

@@ -82,10 +82,12 @@
     }
 
     saved() {
+      if (this.state === "failed" && this.pending.length) return void this.flush(); // a write before this one failed
       this.state = "saved";
       this.error = "";
       this.time = new Date();
       this.changed();
+      if (this.left) return void this.left();
       if (this.entries > FOLD_AFTER && !this.editor?.running && !this.closed) this.fold();
     }
 
@@ -115,6 +117,21 @@
       } catch {
         // the journal is still there and says the same
       }
+    }
+
+    get name() {
+      return this.key.join(" ");
+    }
+
+    // Whether something was drawn that the browser could not keep yet.
+    get behind() {
+      return this.state === "failed" && this.pending.length > 0 && !this.closed;
+    }
+
+    // Whether what is kept was drawn on a scene of that size; the pixels of another are not this one's.
+    static fits({ snapshot, state }, size) {
+      const known = snapshot ? [snapshot.height, snapshot.width] : state?.size;
+      return !known || known.join() === size.join();
     }
 
     close() {

@@ -17,6 +17,7 @@
       this.index = -1;
       this.shows = { outlines: true, fills: true, suggestions: true, layers: new Map() };
       this.map = this.editor = this.scene = this.pyramid = this.autosave = null;
+      this.unkept = new Map(); // scenes that were left before the browser kept all of them: name -> {autosave, editor, state}
       this.isReady = false; // whether the item is open and can be drawn on
       this.tools = {};
       this.toolId = "wand";
@@ -37,10 +38,10 @@
       this.renderer.invalidate();
     }
 
-    // Ends a stroke that runs, so that an undo, another scene or a save meets a whole action.
+    // Ends a stroke that runs and keeps it, so that an undo, another scene or a save meets a whole action.
     settle() {
       const tool = this.tool();
-      if (this.editor?.running) tool.cancel();
+      if (this.editor?.running) tool.finish?.() || tool.cancel();
     }
 
     select(ids, focus = null) {

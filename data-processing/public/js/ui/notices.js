@@ -20,6 +20,11 @@
     return line;
   };
 
+  // Takes away what offers something about a scene that is left.
+  ui.dropOffers = () => {
+    for (const button of ui.byId("notices").querySelectorAll(".notice button")) button.parentElement.remove();
+  };
+
   // What went wrong, as one sentence: engine errors are sentences already.
   ui.tell = (error) => {
     const sentence =

@@ -45,33 +45,52 @@
 
   // Opens what was drawn: the journal of this browser, else the server's state, else the state beside the image.
   ui.openWork = async (desk) => {
-    const { scene, annotator } = desk;
-    const [height, width] = scene.height_width;
-    const autosave = new ui.Autosave(desk.storage, [desk.pageKey, scene.scene_id, annotator], () => ui.emit("saving"));
-    const about = { height, width, sceneId: scene.scene_id, annotator };
-    const mine = await holdScene(desk, autosave);
-    const kept = await recovered(autosave, about);
-    if (desk.scene !== scene || desk.annotator !== annotator) return autosave.close(); // another is open
+    const { scene } = desk;
+    const key = [desk.pageKey, scene.scene_id, desk.annotator];
+    const kept = (await notYetKept(desk, key)) ?? (await openKept(desk, key));
+    const { autosave, editor, state, mine } = kept;
     desk.readOnly = mine ? "" : ELSEWHERE;
-    autosave.closed = !mine;
-    Object.assign(desk, { autosave, editor: kept.editor, map: kept.editor.map, state: kept.state });
-    desk.state.basedOn ??= [];
-    desk.state.costs ??= {};
-    autosave.follow(desk.editor);
+    Object.assign(desk, { autosave, editor, map: editor.map, state });
     if (kept.entries) autosave.fold();
-    desk.editor.onChange((change) => ui.emit("changed", change));
     desk.select([]);
     ui.emit("work");
-    if (!kept.any) await takeOver(desk, scene);
+    if (!kept.any) await takeOver(desk, scene).catch(ui.tell);
     else {
-      sayRecovered(desk, kept);
+      sayRecovered(desk);
       await sayNewer(desk, scene);
     }
-    await openSuggestions(desk, scene);
+    await openSuggestions(desk, scene).catch(ui.tell);
     desk.overlay.invalidate();
     desk.renderer.invalidate();
     ui.emit("ready");
   };
+
+  // What was left before the browser could keep it, as it still stands here.
+  async function notYetKept(desk, key) {
+    const left = desk.unkept.get(key.join(" "));
+    if (!left) return null;
+    left.autosave.left = null;
+    desk.unkept.delete(left.autosave.name);
+    return { ...left, any: true, entries: 0, mine: true };
+  }
+
+  // What this browser keeps of the scene, followed from now on.
+  async function openKept(desk, key) {
+    const { scene } = desk;
+    const size = scene.height_width;
+    const autosave = new ui.Autosave(desk.storage, key, () => ui.emit("saving"));
+    const mine = await holdScene(desk, autosave);
+    const found = await recovered(autosave, size);
+    const about = { height: size[0], width: size[1], sceneId: scene.scene_id, annotator: key[2] };
+    const editor = Cerulean.restore(found.snapshot ?? null, found.entries, about);
+    const any = Boolean(found.snapshot || found.entries.length);
+    const state = { basedOn: [], costs: {}, ...found.state, size };
+    autosave.closed = !mine;
+    autosave.follow(editor);
+    if (!found.state) autosave.keepState(state);
+    editor.onChange((change) => ui.emit("changed", change));
+    return { autosave, editor, state, any, entries: found.entries.length, mine };
+  }
 
   // Whether this window alone draws on the scene. Where another does, a press takes it over from there.
   async function holdScene(desk, autosave) {
@@ -80,6 +99,7 @@
     const got = await lock(name, { ifAvailable: true }, desk, autosave);
     if (got) return true;
     const takeOver = async () => {
+      if (desk.autosave !== autosave) return; // another scene is open
       await lock(name, { steal: true }, desk, autosave);
       ui.emit("reopen");
     };
@@ -105,24 +125,28 @@
     });
   }
 
-  async function recovered(autosave, about) {
-    let found = { snapshot: undefined, entries: [], state: undefined };
+  async function recovered(autosave, size) {
     try {
-      found = await autosave.recover();
+      const found = await autosave.recover();
+      if (ui.Autosave.fits(found, size)) return found;
+      ui.notice("What you drew on an earlier copy of this scene, of another size, stays kept but does not fit here.", {
+        kind: "warn",
+        seconds: 12,
+      });
+      autosave.key = [autosave.key[0], `${autosave.key[1]} of ${size.join(" x ")}`, autosave.key[2]];
+      return await autosave.recover();
     } catch (error) {
       ui.notice(`This browser keeps nothing (${error.message ?? error}): export before you close the page.`, {
         kind: "bad",
       });
       autosave.failed(error, [], null);
+      return { snapshot: undefined, entries: [], state: undefined };
     }
-    const editor = Cerulean.restore(found.snapshot ?? null, found.entries, about);
-    const any = Boolean(found.snapshot || found.entries.length);
-    return { editor, any, entries: found.entries.length, state: found.state ?? {} };
   }
 
-  function sayRecovered(desk, { editor }) {
+  function sayRecovered(desk) {
     const count = desk.instances().length;
-    if (editor.recovered?.broken)
+    if (desk.editor.recovered?.broken)
       ui.notice("The end of what was saved here cannot be read; all before it is back.", { kind: "warn" });
     if (count)
       ui.notice(`Your ${count} ${count === 1 ? "slick is" : "slicks are"} back as you left them.`, {
@@ -150,10 +174,12 @@
   // Where this annotator went on elsewhere: the store's newest state is not the one that was sent from here.
   async function sayNewer(desk, scene) {
     if (!desk.server.there) return;
-    const found = await desk.server.labels(scene.scene_id, desk.annotator).catch(() => null);
+    const found = await askStore(desk, scene);
     const newest = found?.files?.filter((name) => ui.annotatorOf(name) === desk.annotator).at(-1);
     if (desk.scene !== scene || !newest || newest <= (desk.state.sent?.file ?? "")) return;
     const load = () => {
+      if (desk.scene !== scene || !ui.mayDraw(desk)) return;
+      desk.settle();
       ui.takeImported(desk, Cerulean.fromGeoJson(found.state, scene, Cerulean.classes), "replace", "newer labels");
       ui.notice("Loaded; Ctrl+Z goes back to what was here.", { kind: "good" });
     };
@@ -164,9 +190,23 @@
     });
   }
 
+  // What the store has of the scene; null where it does not answer, which is said: an older state may lie there.
+  async function askStore(desk, scene) {
+    try {
+      return await desk.server.labels(scene.scene_id, desk.annotator);
+    } catch (error) {
+      ui.notice(`The store does not say what it has of this scene (${error.message}).`, {
+        kind: "warn",
+        seconds: 0,
+        action: ["ask again", () => ui.emit("reopen")],
+      });
+      return null;
+    }
+  }
+
   async function earlierState(desk, scene, blind) {
     if (desk.server.there) {
-      const found = await desk.server.labels(scene.scene_id, desk.annotator).catch(() => null);
+      const found = await askStore(desk, scene);
       const own = found?.state?.annotator === desk.annotator;
       if (!found?.state || (blind && !own)) return null;
       // Only what was loaded is taken over: a head that was not seen stays beside this annotator's own.

@@ -57,6 +57,9 @@
       ui.on("tile-missing", ({ message }) => ui.notice(message, { kind: "bad" }));
       setInterval(() => this.keepCosts(), COSTS_MS);
       addEventListener("pagehide", () => this.keepCosts());
+      addEventListener("beforeunload", (event) => {
+        if (desk.autosave?.behind || desk.unkept.size) event.preventDefault(); // the browser asks
+      });
       document.addEventListener("visibilitychange", () => document.hidden && this.keepCosts());
       const name = ui.byId("annotator");
       name.addEventListener("change", () => this.setName(name.value));
@@ -80,12 +83,24 @@
         .replace(/[^A-Za-z0-9._-]+/g, "-")
         .replace(/^[^A-Za-z0-9]+/, "")
         .slice(0, 40);
-      ui.byId("annotator").value = name;
-      ui.byId("who").classList.toggle("asking", !name);
-      if (!name || name === desk.annotator) return;
+      if (text.trim() && !name)
+        ui.notice("A name is made of the letters A to Z, digits, dots, hyphens and underscores.", { kind: "warn" });
+      ui.byId("annotator").value = name || desk.annotator;
+      ui.byId("who").classList.toggle("asking", !name && !desk.annotator);
+      if (name && name !== desk.annotator) this.turn = this.turn.then(() => this.changeHands(name)).catch(ui.tell);
+    }
+
+    // What the one before drew is put away as when a scene is left.
+    async changeHands(name) {
+      const { desk } = this;
+      desk.isReady = false;
+      await this.leave();
       desk.annotator = name;
       remember(NAME, name);
-      if (desk.scene) this.work();
+      if (!desk.scene) return;
+      desk.reviews = new Map();
+      await this.loadReviews();
+      await this.work();
     }
 
     askName() {
@@ -166,6 +181,7 @@
     async work() {
       const { desk } = this;
       desk.tools.polygon.draft = null;
+      ui.dropOffers();
       await ui.openWork(desk);
       if (!desk.editor) return;
       desk.clock.show(desk.item.id, desk.state.costs);
@@ -186,10 +202,22 @@
       this.keepCosts();
       if (ui.unsent(desk)) ui.send(desk);
       await desk.autosave.running?.catch(() => {});
-      desk.autosave.close();
+      this.putAway();
       Object.assign(desk, { map: null, editor: null, autosave: null, state: null, prelabels: [], focus: null });
       desk.selected.clear();
       desk.clock.show(null, {});
+    }
+
+    // What the browser cannot keep yet stays here and is tried again; all else is closed.
+    putAway() {
+      const { unkept, autosave, editor, state } = this.desk;
+      if (!autosave.behind) return autosave.close();
+      unkept.set(autosave.name, { autosave, editor, state });
+      autosave.left = () => {
+        unkept.delete(autosave.name);
+        autosave.close();
+      };
+      return undefined;
     }
 
     // The scene once more, from what this browser kept of it.

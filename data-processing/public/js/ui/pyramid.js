@@ -103,12 +103,13 @@
       }
     }
 
-    // Paints tiles with the present stretch where theirs is older, for as long as a frame may take. True when done.
+    // Paints tiles with the present stretch where theirs is older, for as long as a frame may take. Returns whether one
+    // was, or is still to be: then the next frame shows it.
     repaint(tiles) {
       const end = performance.now() + REPAINT_MS;
-      for (const tile of tiles) {
-        if (tile.version === this.version) continue;
-        if (performance.now() > end) return false;
+      const old = [...new Set(tiles)].filter((tile) => tile.version !== this.version);
+      for (const tile of old) {
+        if (performance.now() > end) break;
         const canvas = new OffscreenCanvas(tile.width, tile.height);
         const picture = new ImageData(tile.width, tile.height);
         ui.paintSamples(tile.samples, this.table, new Uint32Array(picture.data.buffer));
@@ -117,7 +118,7 @@
         tile.bitmap = canvas.transferToImageBitmap();
         tile.version = this.version;
       }
-      return true;
+      return old.length > 0;
     }
 
     // The sample under an image coordinate, from the finest tile that is here: {value, level} or null.

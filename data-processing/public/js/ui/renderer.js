@@ -67,7 +67,7 @@
       pyramid.marked = true;
       performance.mark("sharp"); // how long a scene took until its first sharp frame
     }
-    return !pyramid.repaint(shown);
+    return pyramid.repaint(shown);
   };
 
   function drawOrStandIn(context, view, pyramid, [level, row, column]) {

@@ -13,10 +13,12 @@
 
   // Whether the scene may be drawn on now; says why not.
   ui.mayDraw = (desk) => {
-    if (!desk.editor) return false;
+    if (!desk.scene) return false;
     if (!desk.annotator) ui.emit("ask-name");
     else if (desk.readOnly) ui.notice(desk.readOnly, { kind: "warn" });
-    return Boolean(desk.annotator) && !desk.readOnly;
+    else if (!desk.isReady) ui.notice("One moment: what was drawn here is still being opened.", { seconds: 2 });
+    else return true;
+    return false;
   };
 
   // Paints one finished mask as one action, and selects what came of it.

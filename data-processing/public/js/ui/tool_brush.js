@@ -58,13 +58,20 @@
     up(point) {
       if (!this.points) return;
       this.points.push([point.x, point.y]);
+      this.finish();
+    }
+
+    // Keeps what was painted up to now; whether there was a stroke.
+    finish() {
+      if (!this.points) return false;
       this.send();
       this.points = null;
       const name = this.desk.editor.commit();
       this.desk.holdOverlay(false);
-      if (this.erases) return;
+      if (this.erases) return true;
       ui.sayKept(this.desk, { id: this.target, changed: name !== null, kept: this.kept });
       if (this.target !== null && name) this.desk.select([this.target]);
+      return true;
     }
 
     cancel() {
