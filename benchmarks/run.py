@@ -99,7 +99,7 @@ def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(temporary)
-        for name in ("one", "many", "models", "choice"):
+        for name in ("one", "many", "models", "choice", "page"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         print(f"{'what':58} {'measured':44} {'bar':16} verdict")
         for what, measured, bar, met in chain(
