@@ -130,6 +130,62 @@ def test_another_browser_goes_on_where_the_store_stands(browser, page, tmp_path)
         other.close()
 
 
+def test_nothing_can_be_drawn_before_the_store_has_answered(browser, page, tmp_path):
+    with running(page, tmp_path / "store") as server:
+        hand = Hand(browser, "ana").open(server.url)
+        hand.press("b").drag((60, 60), (120, 60))
+        in_store(hand.press("Control+s"))
+        drawn = hand.ids()
+        hand.close()
+        again, held = Hand(browser, "ana"), []
+        again.tab.route("**/api/labels/**", lambda route: held.append(route))
+        again.tab.goto(server.url)
+        again.tab.wait_for_function("() => Cerulean.desk?.editor && Cerulean.desk.pyramid.sharp")
+        again.press("b").begin((60, 160), (120, 160)).tab.mouse.up()
+        again.told("still being opened")
+        assert not again.slicks()
+        held[0].continue_()
+        assert (again.ready().ids() == drawn).all()
+        again.close()
+
+
+def test_a_store_that_does_not_answer_is_named_and_asked_again(browser, page, tmp_path):
+    with running(page, tmp_path / "store") as server:
+        hand = Hand(browser, "ana").open(server.url)
+        hand.press("b").drag((60, 60), (120, 60))
+        in_store(hand.press("Control+s"))
+        drawn = hand.ids()
+        hand.close()
+        again = Hand(browser, "ana")
+        again.tab.route("**/api/labels/**", lambda route: route.abort())
+        again.open(server.url).told("does not say what it has")
+        again.tab.unroute_all()
+        again.errors.clear()  # the request that failed
+        again.tab.locator(".notice button").click()
+        again.told("earlier slick")
+        assert (again.ready().ids() == drawn).all()
+        again.close()
+
+
+def test_labels_of_two_scenes_that_the_store_refuses_are_not_sent_for_ever(browser, page, tmp_path):
+    with running(page, tmp_path / "store") as server:
+        hand, asked = Hand(browser).open(server.url), []
+
+        def refuse(route):
+            asked.append(route.request.url)
+            route.fulfill(status=400, json={"error": "no such class"})
+
+        hand.tab.route(lambda url: "/api/labels/" in url and "?" not in url, refuse)
+        for scene in ("a", "b"):
+            hand.tab.wait_for_function("(id) => Cerulean.desk.scene?.scene_id === id", arg=scene)
+            hand.ready().press("Escape", "b").drag((60, 60), (120, 60)).press("Control+s", "n")
+            hand.told(f"refuses the labels of {scene}")
+        hand.tab.wait_for_function("() => !Cerulean.desk.server.sending")
+        assert len(asked) <= 6
+        hand.errors.clear()  # the answers that refuse
+        hand.close()
+
+
 def test_what_was_drawn_in_another_browser_meanwhile_is_offered(browser, page, tmp_path):
     with running(page, tmp_path / "store") as server:
         hand = Hand(browser, "ana").open(server.url)

@@ -47,7 +47,7 @@
     view.setUint32(0, body.length);
     for (let i = 0; i < 4; i++) out[4 + i] = kind.charCodeAt(i);
     out.set(body, 8);
-    view.setUint32(8 + body.length, checksum(out.subarray(4, 8 + body.length)));
+    view.setUint32(8 + body.length, Cerulean.crc32(out.subarray(4, 8 + body.length)));
     return out;
   }
 
@@ -61,12 +61,12 @@
     return out;
   }
 
-  /** CRC-32 as PNG wants it (ISO 3309). */
-  function checksum(bytes) {
+  /** CRC-32 as PNG and ZIP want it (ISO 3309). */
+  Cerulean.crc32 = (bytes) => {
     let crc = -1;
     for (let i = 0; i < bytes.length; i++) crc = TABLE[(crc ^ bytes[i]) & 255] ^ (crc >>> 8);
     return ~crc >>> 0;
-  }
+  };
 
   const TABLE = Int32Array.from({ length: 256 }, (_, i) => {
     let value = i;

@@ -10,7 +10,7 @@
   ui.Autosave = class Autosave {
     // `key`: [page, scene, annotator]. `changed()` is called when what is known of saving changes.
     constructor(storage, key, changed) {
-      Object.assign(this, { storage, key, changed });
+      Object.assign(this, { storage, key, changed, name: key.join(" ") });
       this.pending = [];
       this.small = null; // the scene's small state, where it waits to be written
       this.entries = 0;
@@ -117,10 +117,6 @@
       } catch {
         // the journal is still there and says the same
       }
-    }
-
-    get name() {
-      return this.key.join(" ");
     }
 
     // Whether something was drawn that the browser could not keep yet.

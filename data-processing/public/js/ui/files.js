@@ -32,6 +32,25 @@
     return download(ui.zipOf(layers), `${name}_layers.zip`);
   };
 
+  // The files themselves, those in a ZIP in its place.
+  async function unpacked(files) {
+    const all = [];
+    for (const file of files) {
+      if (/\.zip$/i.test(file.name))
+        await ui.filesOfZip(file).then(
+          (found) => all.push(...found),
+          (error) => ui.tell(named(file, error)),
+        );
+      else all.push(file);
+    }
+    return all;
+  }
+
+  const named = (file, error) =>
+    error instanceof Cerulean.InputError
+      ? new Cerulean.InputError(`${Cerulean.quoted(file.name)}: ${error.message}`)
+      : error;
+
   // The labels of one file of any kind that is taken; raises InputError in one sentence.
   async function labelsOf(desk, file) {
     const { scene } = desk;
@@ -44,7 +63,7 @@
   }
 
   ui.importLabels = async (desk, files) => {
-    for (const file of files) {
+    for (const file of await unpacked(files)) {
       if (!ui.mayDraw(desk)) return;
       const { scene } = desk;
       try {
@@ -58,11 +77,7 @@
           ui.notice(`${notes.length - MOST_NOTES} more notes of that kind.`, { kind: "warn", seconds: 12 });
         if (ids.length) desk.select(ids.length === 1 ? ids : []);
       } catch (error) {
-        ui.tell(
-          error instanceof Cerulean.InputError
-            ? new Cerulean.InputError(`${Cerulean.quoted(file.name)}: ${error.message}`)
-            : error,
-        );
+        ui.tell(named(file, error));
       }
     }
   };
@@ -125,7 +140,7 @@
       ui.byId(id).addEventListener("click", () => ui.emit(name, "geojson"));
     }
     ui.byId("export-button").title = "GeoJSON (Ctrl+E); COCO: Ctrl+Shift+E; layers: Ctrl+Alt+E";
-    ui.byId("import-button").title = "GeoJSON, COCO or PNG layers (Ctrl+I, or drop them on the image)";
+    ui.byId("import-button").title = "GeoJSON, COCO or layers as PNG or ZIP (Ctrl+I, or drop them on the image)";
     ui.byId("folder-button").title =
       "A page's data folder (Ctrl+Shift+O), gray pictures as scenes (Ctrl+O), or drop them";
     ui.on("import", () => labels.click());

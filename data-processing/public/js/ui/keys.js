@@ -7,8 +7,10 @@
   // "Ctrl+Shift+z", "Tab", "?": the name that the table of commands knows a key by.
   ui.keyOf = (event) => {
     const letter = event.key.length === 1;
+    if (letter && event.getModifierState?.("AltGraph")) return event.key; // brackets on many keyboards
     const digit = /^(Digit|Numpad)\d$/.test(event.code) ? event.code.at(-1) : null;
-    const key = digit ?? (letter ? event.key.toLowerCase() : event.key);
+    const foreign = letter && event.key > "\u024f" && /^Key[A-Z]$/.test(event.code); // Greek, Cyrillic, …: by place
+    const key = digit ?? (foreign ? event.code.at(-1).toLowerCase() : letter ? event.key.toLowerCase() : event.key);
     const alphabetic = letter && event.key.toLowerCase() !== event.key.toUpperCase();
     const control = event.ctrlKey || event.metaKey;
     const shift = event.shiftKey && (!letter || alphabetic || control || digit); // "?" has its Shift in it

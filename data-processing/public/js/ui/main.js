@@ -13,7 +13,7 @@
     desk.reviews = new Map();
     desk.server = new ui.Server(desk);
     desk.marks = new ui.Marks(desk);
-    desk.overlay = new ui.OverlayTiles((context, window, scale) => desk.marks.paint(context, window, scale));
+    desk.overlay = new ui.OverlayTiles((...place) => desk.marks.paint(...place));
     desk.tools = {
       wand: new ui.Wand(desk),
       follow: new ui.Follow(desk),

@@ -16,6 +16,7 @@
     }
 
     clear() {
+      for (const { pyramid } of this.layers.values()) pyramid?.close();
       this.paths = new ui.PathCache();
       this.suggested = new ui.PathCache();
       this.layers = new Map();
@@ -31,15 +32,17 @@
       return this.paths.get(id, version, scale, () => Cerulean.outline(map, id));
     }
 
-    // Paints all marks of a window; returns whether there was one.
-    paint(context, window, scale) {
+    // Paints all marks of a window; returns whether there was one. `ratio`: device pixels a CSS pixel, which lines and
+    // letters are measured in.
+    paint(context, window, scale, ratio) {
       const { desk } = this;
-      let drawn = this.paintLayers(context, window, scale);
+      const cssScale = scale / ratio;
+      let drawn = this.paintLayers(context, window, cssScale);
       if (desk.shows.suggestions) {
         for (const one of desk.map ? desk.pending() : []) {
           if (!meets(one.bbox, window)) continue;
           const path = this.suggested.get(one.key, 0, scale, () => one.rings());
-          ui.drawOutline(context, path, scale, { ...this.styleOf(one.classId), dashed: true, filled: false });
+          ui.drawOutline(context, path, cssScale, { ...this.styleOf(one.classId), dashed: true, filled: false });
           drawn = true;
         }
       }
@@ -47,7 +50,7 @@
       for (const one of desk.map?.instances.values() ?? []) {
         const box = one.bbox;
         if (!box || !meets(box, window)) continue;
-        ui.drawOutline(context, this.pathOf(one.id, scale), scale, {
+        ui.drawOutline(context, this.pathOf(one.id, scale), cssScale, {
           ...this.styleOf(one.classId),
           filled: desk.shows.fills,
         });
@@ -71,28 +74,22 @@
       for (const shape of shapes) {
         if (!meets(shape.bbox, window)) continue;
         const path = (shape.path ??= ui.pathOf(shape.rings, 1));
-        for (const [width, style] of [
+        const lines = [
           [3, "#000000a0"],
           [1.2, colour],
-        ]) {
-          context.lineWidth = width / scale;
-          context.strokeStyle = style;
-          context.stroke(path);
-        }
+        ];
+        ui.strokeEach(context, lines, 1 / scale, path);
         drawn = true;
       }
       for (const [x, y] of points) {
         if (!meets([y, x, y, x], [window[0] - 1, window[1] - 1, window[2] + 2, window[3] + 2])) continue;
-        for (const [width, style] of [
+        context.beginPath();
+        context.arc(x, y, 5 / scale, 0, 2 * Math.PI);
+        const lines = [
           [4, "#000000b0"],
           [1.8, colour],
-        ]) {
-          context.beginPath();
-          context.arc(x, y, 5 / scale, 0, 2 * Math.PI);
-          context.lineWidth = width / scale;
-          context.strokeStyle = style;
-          context.stroke();
-        }
+        ];
+        ui.strokeEach(context, lines, 1 / scale);
         drawn = true;
       }
       return drawn;

@@ -47,7 +47,17 @@
     }
   };
 
-  // `style`: {colour, letter, dashed, faded, filled}. The context is in image coordinates.
+  // The path in lines of these widths and styles, the widest below.
+  ui.strokeEach = (context, lines, factor, path = null) => {
+    for (const [width, style] of lines) {
+      context.lineWidth = width * factor;
+      context.strokeStyle = style;
+      if (path) context.stroke(path);
+      else context.stroke();
+    }
+  };
+
+  // `style`: {colour, letter, dashed, faded, filled}. The context is in image coordinates, `scale` in CSS pixels.
   ui.drawOutline = (context, { path, anchor }, scale, { colour, letter, dashed = false, filled = true }) => {
     context.lineJoin = "round";
     context.setLineDash([]);
@@ -56,15 +66,12 @@
       context.fill(path, "evenodd");
     }
     if (dashed) context.setLineDash([9 / scale, 5 / scale]);
-    for (const [width, style] of [
+    const lines = [
       [4.2, DARK],
       [2.8, LIGHT],
       [1.6, colour],
-    ]) {
-      context.lineWidth = width / scale;
-      context.strokeStyle = style;
-      context.stroke(path);
-    }
+    ];
+    ui.strokeEach(context, lines, 1 / scale, path);
     context.setLineDash([]);
     if (anchor && letter) ui.drawLetter(context, anchor, scale, { colour, letter, dashed });
   };
@@ -93,27 +100,25 @@
     context.save();
     context.setTransform(view.scale, 0, 0, view.scale, -view.x * view.scale, -view.y * view.scale);
     context.lineJoin = "round";
-    for (const [width, style] of [
+    const pixel = view.ratio / view.scale;
+    if (dashed) context.setLineDash([9 * pixel, 5 * pixel]);
+    const lines = [
       [4.6, "#000000b0"],
       [3, "#ffffff"],
       [1.4, colour],
-    ]) {
-      context.lineWidth = width / view.scale;
-      context.strokeStyle = style;
-      if (dashed) context.setLineDash([9 / view.scale, 5 / view.scale]);
-      context.stroke(path);
-    }
+    ];
+    ui.strokeEach(context, lines, pixel, path);
     context.restore();
-    brackets(context, view.toScreen(left, top), view.toScreen(right, bottom));
+    brackets(context, view.toScreen(left, top), view.toScreen(right, bottom), view.ratio);
   };
 
-  function brackets(context, [x0, y0], [x1, y1]) {
-    const room = 9;
-    const letter = 17; // the letter stands above the slick
+  function brackets(context, [x0, y0], [x1, y1], ratio) {
+    const room = 9 * ratio;
+    const letter = 17 * ratio; // the letter stands above the slick
     const [left, top, right, bottom] = [x0 - room, y0 - room - letter, x1 + room, y1 + room].map(
       (value) => Math.round(value) + 0.5,
     );
-    const arm = Math.min(14, (right - left) / 3, (bottom - top) / 3);
+    const arm = Math.min(14 * ratio, (right - left) / 3, (bottom - top) / 3);
     context.beginPath();
     for (const [x, y, across, down] of [
       [left, top, 1, 1],
@@ -125,13 +130,10 @@
       context.lineTo(x, y);
       context.lineTo(x, y + down * arm);
     }
-    for (const [width, style] of [
+    const lines = [
       [3.5, "#000000a0"],
       [1.5, "#ffffff"],
-    ]) {
-      context.lineWidth = width;
-      context.strokeStyle = style;
-      context.stroke();
-    }
+    ];
+    ui.strokeEach(context, lines, ratio);
   }
 })();

@@ -4,19 +4,25 @@
   const Cerulean = (globalThis.Cerulean ??= {});
   const ui = (Cerulean.ui ??= {});
   const SIDE = 512; // device pixels
-  const REACH = 26; // device pixels that halos and letters stick out of their slick
+  const REACH = 26; // CSS pixels that halos and letters stick out of their slick
   const MOST_TILES = 48;
   const BUDGET_MS = 9; // painting in one frame; the rest comes in the next
   const REST_MS = 90; // while the scale changes the old tiles are stretched
 
   ui.OverlayTiles = class OverlayTiles {
-    // `paint(context, window, scale)` draws into a context in image coordinates; false where nothing lies there.
+    // `paint(context, window, scale, ratio)` draws into a context in image coordinates; false where nothing lies there.
     constructor(paint) {
       this.paint = paint;
       this.now = { scale: 0, tiles: new Map() };
       this.old = null;
       this.changed = 0;
       this.held = null;
+      this.ratio = 1; // device pixels a CSS pixel
+      this.shown = 0; // tiles of the last frame, which are never dropped
+    }
+
+    get reach() {
+      return REACH * this.ratio;
     }
 
     // Forgets what was drawn in a window {row, col, height, width}, or everything.
@@ -26,14 +32,15 @@
         return;
       }
       const { scale, tiles } = this.now;
+      const { reach } = this;
       for (const [key, tile] of tiles) {
         const { column, row } = tile;
         const meets =
           !rect ||
-          ((column + 1) * SIDE + REACH > rect.col * scale &&
-            column * SIDE - REACH < (rect.col + rect.width) * scale &&
-            (row + 1) * SIDE + REACH > rect.row * scale &&
-            row * SIDE - REACH < (rect.row + rect.height) * scale);
+          ((column + 1) * SIDE + reach > rect.col * scale &&
+            column * SIDE - reach < (rect.col + rect.width) * scale &&
+            (row + 1) * SIDE + reach > rect.row * scale &&
+            row * SIDE - reach < (rect.row + rect.height) * scale);
         if (meets) tiles.get(key).stale = true;
       }
       this.old = null;
@@ -50,6 +57,10 @@
     }
 
     draw(context, view) {
+      if (view.ratio !== this.ratio) {
+        this.ratio = view.ratio;
+        this.invalidate();
+      }
       if (view.scale !== this.seen) {
         this.seen = view.scale;
         this.changed = performance.now();
@@ -71,8 +82,10 @@
       const end = performance.now() + BUDGET_MS;
       const missing = [];
       this.behind = false;
+      this.shown = 0;
       for (let row = Math.floor(top / SIDE); row * SIDE < top + view.height; row++)
         for (let column = Math.floor(left / SIDE); column * SIDE < left + view.width; column++) {
+          this.shown++;
           const tile = this.tileAt(column, row, view.scale, performance.now() < end);
           if (!tile) missing.push([column * SIDE - left, row * SIDE - top]);
           else if (tile.canvas) context.drawImage(tile.canvas, column * SIDE - left, row * SIDE - top);
@@ -110,18 +123,19 @@
     }
 
     painted(column, row, scale, canvas) {
+      const { reach } = this;
       const window = [
-        (row * SIDE - REACH) / scale,
-        (column * SIDE - REACH) / scale,
-        (SIDE + 2 * REACH) / scale,
-        (SIDE + 2 * REACH) / scale,
+        (row * SIDE - reach) / scale,
+        (column * SIDE - reach) / scale,
+        (SIDE + 2 * reach) / scale,
+        (SIDE + 2 * reach) / scale,
       ];
       const made = canvas ?? new OffscreenCanvas(SIDE, SIDE);
       const context = made.getContext("2d");
       context.setTransform(1, 0, 0, 1, 0, 0);
       if (canvas) context.clearRect(0, 0, SIDE, SIDE);
       context.setTransform(scale, 0, 0, scale, -column * SIDE, -row * SIDE);
-      return this.paint(context, window, scale) ? made : null;
+      return this.paint(context, window, scale, this.ratio) ? made : null;
     }
 
     stretch(context, view, { scale, tiles }) {
@@ -137,7 +151,7 @@
 
     forget() {
       for (const key of this.now.tiles.keys()) {
-        if (this.now.tiles.size <= MOST_TILES) return;
+        if (this.now.tiles.size <= Math.max(MOST_TILES, this.shown)) return;
         this.now.tiles.delete(key);
       }
     }

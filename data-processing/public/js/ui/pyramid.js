@@ -5,6 +5,8 @@
   const ui = (Cerulean.ui ??= {});
   const MOST_BYTES = 80e6;
   const AT_ONCE = 6; // requests under way; more would be decoded for places the eye has left
+  const RETRY_MS = 1000;
+  const MOST_TRIES = 6;
   const REPAINT_MS = 6; // a frame's share for painting kept tiles anew after the stretch changed
 
   ui.Pyramid = class Pyramid {
@@ -13,7 +15,8 @@
       Object.assign(this, { source, folder, levels, tilePx, nodata, decoder, onTile });
       this.tiles = new Map(); // key -> {samples, bitmap, width, height, version, bytes}
       this.under = new Map(); // key -> promise
-      this.missing = new Set();
+      this.missing = new Map(); // key -> {tries, until}: failed, and not asked for again before that time
+      this.shown = new Set(); // keys of the last frame, which are never dropped: a large screen shows more than the limit
       this.bytes = 0;
       this.version = 0;
       this.table = null;
@@ -54,9 +57,13 @@
     // still to come.
     want(places) {
       const coarsest = [this.levels.length - 1, 0, 0];
-      const absent = [coarsest, ...places].filter(
-        (place) => !this.tiles.has(this.keyOf(...place)) && !this.missing.has(this.keyOf(...place)),
-      );
+      const wanted = [coarsest, ...places];
+      this.shown = new Set(wanted.map((place) => this.keyOf(...place)));
+      const now = performance.now();
+      const absent = wanted.filter((place) => {
+        const key = this.keyOf(...place);
+        return !this.tiles.has(key) && !(this.missing.get(key)?.until > now);
+      });
       for (const place of absent) {
         if (this.under.size >= AT_ONCE) break;
         this.load(...place).catch(() => {});
@@ -77,14 +84,18 @@
       try {
         const place = await this.source.image(`${this.folder}/${key}.png`);
         const tile = await this.decoder.decode(place, this.folder, this.version);
+        if (this.closed) {
+          tile.bitmap.close();
+          return tile;
+        }
+        this.missing.delete(key);
         tile.bytes = tile.samples.byteLength + 4 * tile.width * tile.height;
         this.tiles.set(key, tile);
         this.bytes += tile.bytes;
         this.forget();
         return tile;
       } catch (error) {
-        this.missing.add(key);
-        ui.emit("tile-missing", { folder: this.folder, key, message: error.message });
+        this.failed(key, error);
         throw error;
       } finally {
         this.under.delete(key);
@@ -92,11 +103,20 @@
       }
     }
 
+    // Said once; asked for again a few times, ever later: a server comes back, a missing file does not.
+    failed(key, { message }) {
+      const tries = (this.missing.get(key)?.tries ?? 0) + 1;
+      if (tries === 1) ui.emit("tile-missing", { folder: this.folder, key, message });
+      const wait = RETRY_MS * 2 ** tries;
+      this.missing.set(key, { tries, until: tries > MOST_TRIES ? Infinity : performance.now() + wait });
+      if (tries <= MOST_TRIES) setTimeout(() => this.closed || this.onTile(), wait + 1);
+    }
+
     forget() {
       const coarsest = `${this.levels.length - 1}/`;
       for (const [key, tile] of this.tiles) {
         if (this.bytes <= MOST_BYTES) return;
-        if (key.startsWith(coarsest)) continue;
+        if (key.startsWith(coarsest) || this.shown.has(key)) continue;
         this.tiles.delete(key);
         this.bytes -= tile.bytes;
         tile.bitmap.close();
@@ -157,6 +177,7 @@
     }
 
     close() {
+      this.closed = true;
       for (const tile of this.tiles.values()) tile.bitmap.close();
       this.tiles.clear();
       this.bytes = 0;

@@ -14,6 +14,7 @@
       this.asked = false;
       this.frames = 0;
       new ResizeObserver(() => this.resize()).observe(canvas.parentElement);
+      addEventListener("resize", () => this.resize()); // also where the window comes to a screen of another fineness
       this.resize();
     }
 
@@ -21,8 +22,8 @@
       const box = this.canvas.parentElement.getBoundingClientRect();
       const ratio = globalThis.devicePixelRatio || 1;
       const [width, height] = [Math.max(1, Math.round(box.width * ratio)), Math.max(1, Math.round(box.height * ratio))];
-      if (this.canvas.width === width && this.canvas.height === height) return;
-      this.ratio = ratio;
+      if (this.canvas.width === width && this.canvas.height === height && this.ratio === ratio) return;
+      this.ratio = this.view.ratio = ratio;
       this.canvas.width = width;
       this.canvas.height = height;
       this.canvas.style.width = `${box.width}px`;

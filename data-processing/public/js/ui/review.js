@@ -41,7 +41,8 @@
 
   ui.unmarkReviewed = (desk) => {
     const { item } = desk;
-    if (!item || !ui.reviewOf(desk, item)) return;
+    if (!item || !ui.reviewOf(desk, item) || !ui.mayDraw(desk)) return;
+    desk.settle();
     desk.editor.begin("not reviewed");
     desk.editor.setFact(factOf(item), undefined);
     if (!item.window) desk.editor.setFact("complete", undefined);
@@ -58,30 +59,37 @@
     );
   };
 
-  // What the label store takes of the scene that is open.
-  ui.collectionOf = (desk) => {
-    const { scene, map, state, annotator } = desk;
+  // What is known of each tile of the scene, also of those that only an earlier queue held.
+  function tilesOf({ scene, map, state, items }) {
+    const queued = new Map(items.filter((item) => item.scene_id === scene.scene_id).map((item) => [item.id, item]));
+    const facts = [...map.facts.keys()].filter((key) => key.startsWith("tile:")).map((key) => key.slice(5));
     const tiles = {};
-    for (const item of desk.items) {
-      if (item.scene_id !== scene.scene_id) continue;
-      const review = ui.reviewOf(desk, item);
-      const cost = state.costs[item.id];
+    for (const id of new Set([...queued.keys(), ...Object.keys(state.costs), ...facts])) {
+      const review = map.facts.get(`tile:${id}`);
+      const cost = state.costs[id];
       if (!review && !(cost?.clicks || cost?.seconds > 5)) continue;
-      tiles[item.id] = {
+      tiles[id] = {
         reviewed: review?.reviewed === true,
         seconds: Math.round((cost?.seconds ?? 0) * 10) / 10,
         clicks: cost?.clicks ?? 0,
-        blind: item.blind,
+        blind: queued.get(id)?.blind ?? cost?.blind === true,
         empty: review?.empty === true,
+        ...(cost?.comment ? { comment: cost.comment } : {}),
       };
     }
+    return tiles;
+  }
+
+  // What the label store takes of the scene that is open.
+  ui.collectionOf = (desk) => {
+    const { scene, map, state, annotator } = desk;
     return Cerulean.toGeoJson(map, scene, Cerulean.classes, {
       complete: map.facts.get("complete") === true,
       annotator,
       saved: ui.utcNow(),
       basedOn: state.basedOn,
       comment: map.facts.get("comment"),
-      tiles,
+      tiles: tilesOf(desk),
     });
   };
 
@@ -93,7 +101,14 @@
     for (const [id, tile] of Object.entries(imported.tiles ?? {})) {
       if (tile.reviewed) editor.setFact(`tile:${id}`, { reviewed: true, empty: tile.empty });
       const cost = state.costs[id] ?? { seconds: 0, clicks: 0 };
-      state.costs[id] = { seconds: Math.max(cost.seconds, tile.seconds), clicks: Math.max(cost.clicks, tile.clicks) };
+      const { blind, comment } = tile;
+      state.costs[id] = {
+        ...cost,
+        blind,
+        ...(comment ? { comment } : {}),
+        seconds: Math.max(cost.seconds, tile.seconds),
+        clicks: Math.max(cost.clicks, tile.clicks),
+      };
     }
     if (imported.complete) editor.setFact("complete", true);
     if (imported.comment) editor.setFact("comment", imported.comment);

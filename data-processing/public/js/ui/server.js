@@ -5,7 +5,10 @@
   const ui = (Cerulean.ui ??= {});
   const WAITS = [2, 5, 15, 60]; // seconds between tries
   const TIME_LENGTH = "20201121T225759Z_".length; // what stands before the annotator in the name of a state
+  const PATIENCE_MS = 20_000; // for an answer; a server that hangs is one that is not there
   const QUIET_MS = 45_000; // after the last change, then what was not sent goes by itself
+
+  const nameOf = (entry) => `${entry.key} ${entry.at}`;
 
   async function answerOf(response) {
     const body = await response.json().catch(() => ({}));
@@ -21,6 +24,8 @@
   ui.Server = class Server {
     constructor(desk) {
       Object.assign(this, { desk, there: false, store: "", waiting: 0, error: "", tries: 0, sending: null });
+      this.refused = new Set(); // what the store did not want, as it was
+      this.unkept = new Map(); // what the browser may not have kept
       addEventListener("online", () => this.flush());
       ui.on("changed", () => {
         clearTimeout(this.quiet);
@@ -41,24 +46,23 @@
 
     async labels(sceneId, annotator) {
       const address = `api/labels/${encodeURIComponent(sceneId)}?annotator=${encodeURIComponent(annotator)}`;
-      return answerOf(await fetch(address, { cache: "no-store" }));
+      return answerOf(await fetch(address, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) }));
     }
 
     // Puts a scene's state into the outbox, where a newer one takes the place of an older, and sends what is there.
     async put(key, entry) {
       await this.desk.storage.write(["outbox"], (outbox) => outbox.put(entry, key)).catch(() => {});
-      this.refused = null;
-      this.unkept = { key, entry }; // sent even where the browser keeps nothing
+      this.refused.clear();
+      this.unkept.set(key.join(), entry); // sent even where the browser keeps nothing
       return this.flush();
     }
 
     async entries() {
       const { storage, pageKey } = this.desk;
       const kept = await storage.readAll("outbox", [pageKey]).catch(() => []);
-      const own = this.unkept?.entry;
-      return own && !kept.some((entry) => entry.key.join() === own.key.join() && entry.at >= own.at)
-        ? [...kept, own]
-        : kept;
+      const newest = new Map(kept.map((entry) => [entry.key.join(), entry]));
+      for (const [name, entry] of this.unkept) if (!(newest.get(name)?.at > entry.at)) newest.set(name, entry);
+      return [...newest.values()];
     }
 
     flush() {
@@ -70,7 +74,7 @@
       if (!this.there) return;
       clearTimeout(this.timer);
       for (;;) {
-        const entries = (await this.entries()).filter((entry) => this.refused !== `${entry.key}${entry.at}`);
+        const entries = (await this.entries()).filter((entry) => !this.refused.has(nameOf(entry)));
         this.waiting = entries.length;
         ui.emit("saving");
         if (!entries.length) return;
@@ -85,6 +89,7 @@
           method: "POST",
           headers: { "Content-Type": "application/json" },
           body: JSON.stringify(entry.collection),
+          signal: AbortSignal.timeout(PATIENCE_MS),
         });
         await this.sent(entry, await answerOf(response));
         return true;
@@ -96,7 +101,7 @@
     async sent(entry, { file }) {
       const { desk } = this;
       [this.tries, this.error] = [0, ""];
-      if (this.unkept?.entry.at === entry.at) this.unkept = null;
+      if (this.unkept.get(entry.key.join())?.at === entry.at) this.unkept.delete(entry.key.join());
       await desk.storage
         .write(
           ["outbox"],
@@ -116,7 +121,7 @@
     notSent(entry, error) {
       this.error = error.refused ? `the store refuses it: ${error.message}` : "the server does not answer";
       if (error.refused) {
-        this.refused = `${entry.key}${entry.at}`;
+        this.refused.add(nameOf(entry));
         ui.notice(`The store refuses the labels of ${entry.key[1]}: ${error.message}`, { kind: "bad" });
         return true;
       }

@@ -80,6 +80,9 @@
     if (!autosave) return set("", "");
     if (desk.readOnly) return set("waiting", "open in another window");
     if (autosave.state === "failed") return set("failed", `NOT SAVED: ${autosave.error} · Ctrl+E exports`);
+    const { size } = desk.unkept;
+    if (size)
+      return set("failed", `NOT SAVED: ${size} ${size === 1 ? "scene" : "scenes"} left before; keep this window open`);
     if (autosave.state === "saving") return set("saving", "saving …");
     const here = autosave.time ? `saved in this browser ${time(autosave.time)}` : "saved in this browser";
     if (!server.there) return set("saved", here);

@@ -30,7 +30,11 @@
       if (this.database) return;
       this.database = await openDatabase();
       this.database.onclose = () => (this.database = null); // the browser may close it; the next write opens it again
-      this.database.onversionchange = () => this.database?.close();
+      this.database.onversionchange = ({ target }) => {
+        target.close(); // a newer page waits for it
+        this.database = null;
+      };
+      navigator.storage?.persist?.().catch(() => {}); // so that the browser does not clear it when space runs short
     }
 
     // Runs `work(stores)` in one transaction: all of it is kept or none. Raises where it cannot be kept. `atOnce` is

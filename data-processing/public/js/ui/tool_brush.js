@@ -111,6 +111,7 @@
         x,
         y,
         radius,
+        view.ratio,
         this.erases ? "#ffffff" : ui.strokeColour(this.desk, ui.strokeTarget(this.desk, false)),
       );
     }
@@ -127,15 +128,14 @@
   }
 
   // A circle that shows on light and on dark.
-  ui.ring = (context, x, y, radius, colour) => {
+  ui.ring = (context, x, y, radius, ratio, colour) => {
     context.beginPath();
     context.arc(x, y, radius, 0, 2 * Math.PI);
-    context.lineWidth = 3.5;
-    context.strokeStyle = "#000b";
-    context.stroke();
-    context.lineWidth = 1.5;
-    context.strokeStyle = colour;
-    context.stroke();
+    const lines = [
+      [3.5, "#000b"],
+      [1.5, colour],
+    ];
+    ui.strokeEach(context, lines, ratio);
   };
 
   ui.Brush = Brush;

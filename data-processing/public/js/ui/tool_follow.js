@@ -122,14 +122,11 @@
         const way = found?.path.length ? found.path : points;
         context.beginPath();
         way.forEach(([x, y], index) => context[index ? "lineTo" : "moveTo"](...view.toScreen(x, y)));
-        for (const [width, style] of [
+        const lines = [
           [3, "#0008"],
           [1, "#fff"],
-        ]) {
-          context.lineWidth = width;
-          context.strokeStyle = style;
-          context.stroke();
-        }
+        ];
+        ui.strokeEach(context, lines, view.ratio);
       }
     }
   };

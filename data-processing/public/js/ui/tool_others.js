@@ -80,14 +80,11 @@
       if (!this.points) return;
       context.beginPath();
       this.points.forEach(([x, y], index) => context[index ? "lineTo" : "moveTo"](...view.toScreen(x, y)));
-      for (const [width, style] of [
+      const lines = [
         [4, "#000b"],
         [1.8, "#fff"],
-      ]) {
-        context.lineWidth = width;
-        context.strokeStyle = style;
-        context.stroke();
-      }
+      ];
+      ui.strokeEach(context, lines, view.ratio);
     }
   };
 })();

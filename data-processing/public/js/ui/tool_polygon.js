@@ -158,20 +158,18 @@
       context.closePath();
       context.fillStyle = ui.faint(colour, 0.15);
       context.fill();
-      for (const [width, style] of [
+      const lines = [
         [4, "#000b"],
         [1.8, colour],
-      ]) {
-        context.lineWidth = width;
-        context.strokeStyle = style;
-        context.stroke();
-      }
+      ];
+      ui.strokeEach(context, lines, view.ratio);
+      const half = 4 * view.ratio;
       places.forEach(([x, y], index) => {
         context.fillStyle = index === 0 ? "#ffffff" : colour;
-        context.fillRect(x - 4, y - 4, 8, 8);
-        context.lineWidth = 1.5;
+        context.fillRect(x - half, y - half, 2 * half, 2 * half);
+        context.lineWidth = 1.5 * view.ratio;
         context.strokeStyle = "#000";
-        context.strokeRect(x - 4, y - 4, 8, 8);
+        context.strokeRect(x - half, y - half, 2 * half, 2 * half);
       });
     }
   };

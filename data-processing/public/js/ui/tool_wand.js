@@ -63,7 +63,7 @@
       this.last = null;
       stroke.loaded = desk.pyramid.samples(ui.windowAround(desk, point.x, point.y, SIDE)).then((samples) => {
         stroke.wand = new Cerulean.Wand({ ...samples, nodata: desk.scene.nodata }, stroke.seed);
-        if (this.stroke === stroke) this.look();
+        if (this.stroke === stroke) this.look(stroke);
       });
       stroke.loaded.catch(ui.tell);
     }
@@ -77,13 +77,12 @@
       stroke.asked = true;
       requestAnimationFrame(() => {
         stroke.asked = false;
-        if (this.stroke === stroke && stroke.wand) this.look();
+        if (this.stroke === stroke && stroke.wand) this.look(stroke);
       });
     }
 
     // What the wand takes at the present tolerance.
-    look() {
-      const { stroke } = this;
+    look(stroke) {
       if (stroke.found && stroke.looked === stroke.tolerance) return;
       stroke.found = stroke.wand.at(stroke.tolerance);
       stroke.looked = stroke.tolerance;
@@ -95,14 +94,14 @@
     async up() {
       const { stroke, desk } = this;
       if (!stroke) return;
-      const { scene } = desk;
+      const { editor } = desk;
       await stroke.loaded.catch(() => {});
-      if (this.stroke !== stroke) return;
-      if (stroke.wand && desk.scene === scene) {
-        this.look();
+      if (stroke.dropped) return; // another press may have begun, which drops nothing
+      if (stroke.wand && desk.editor === editor) {
+        this.look(stroke);
         this.take(stroke);
       }
-      this.stroke = null;
+      if (this.stroke === stroke) this.stroke = null;
       ui.emit("tool");
       desk.renderer.invalidate();
     }
@@ -117,6 +116,7 @@
     }
 
     cancel() {
+      if (this.stroke) this.stroke.dropped = true;
       this.stroke = null;
       ui.emit("tool");
     }
@@ -137,7 +137,7 @@
       if (!stroke) return;
       if (stroke.picture) ui.drawTinted(context, view, stroke.found.mask, stroke.picture);
       const [x, y] = view.toScreen(...stroke.seed);
-      ui.ring(context, x, y, 4, "#ffffff");
+      ui.ring(context, x, y, 4 * view.ratio, view.ratio, "#ffffff");
     }
   };
 

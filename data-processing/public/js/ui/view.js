@@ -10,6 +10,7 @@
       this.width = 1;
       this.height = 1;
       this.scale = 1; // device pixels a scene pixel
+      this.ratio = 1; // device pixels a CSS pixel
       this.x = 0; // image coordinates of the canvas' upper left corner
       this.y = 0;
       this.sceneWidth = 1;

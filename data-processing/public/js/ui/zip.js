@@ -1,24 +1,11 @@
 "use strict";
-// A ZIP of files that are compressed already (PNG): stored as they are, so that many layers come as one download.
+// A ZIP of files that are compressed already (PNG): stored as they are, so that many layers are one file, out and in.
 (() => {
   const Cerulean = (globalThis.Cerulean ??= {});
   const ui = (Cerulean.ui ??= {});
   const LOCAL = 0x04034b50;
   const CENTRAL = 0x02014b50;
   const END = 0x06054b50;
-
-  const TABLE = Uint32Array.from({ length: 256 }, (_, start) => {
-    let value = start;
-    for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
-    return value;
-  });
-
-  // CRC-32 of the ZIP specification.
-  function crc32(bytes) {
-    let crc = 0xffffffff;
-    for (const byte of bytes) crc = TABLE[(crc ^ byte) & 255] ^ (crc >>> 8);
-    return (crc ^ 0xffffffff) >>> 0;
-  }
 
   // Little-endian numbers: [[bytes, value], …].
   function packed(fields) {
@@ -45,7 +32,7 @@
         [2, 0],
         [2, 0],
         [2, 0x21],
-        [4, crc32(bytes)],
+        [4, Cerulean.crc32(bytes)],
         [4, bytes.length],
         [4, bytes.length],
         [2, label.length],
@@ -68,5 +55,29 @@
       [2, 0],
     ]);
     return new Blob([...parts, ...central, end], { type: "application/zip" });
+  };
+
+  // The files of a ZIP whose parts are stored as they are, as the page writes it.
+  ui.filesOfZip = async (file) => {
+    const bytes = await Cerulean.readBytes(file);
+    const view = new DataView(bytes.buffer);
+    const refuse = () => Cerulean.refuse("The ZIP is damaged or compressed; unpack it and take the files in it.");
+    let end = bytes.length - 22;
+    while (end >= 0 && view.getUint32(end, true) !== END) end--;
+    if (end < 0) refuse();
+    const found = [];
+    let at = view.getUint32(end + 16, true);
+    for (let left = view.getUint16(end + 10, true); left > 0; left--) {
+      if (at + 46 > bytes.length || view.getUint32(at, true) !== CENTRAL || view.getUint16(at + 10, true)) refuse();
+      const [size, label] = [view.getUint32(at + 24, true), view.getUint16(at + 28, true)];
+      const local = view.getUint32(at + 42, true);
+      if (local + 30 > bytes.length) refuse();
+      const start = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
+      if (start + size > bytes.length) refuse();
+      const name = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + label));
+      found.push(new File([bytes.subarray(start, start + size)], name));
+      at += 46 + label + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
+    }
+    return found;
   };
 })();
