@@ -27,14 +27,22 @@
   }
 
   function meanAlong(values, out, start, count, radius) {
-    let sum = 0;
-    const ahead = Math.min(radius, count);
-    for (let i = 0; i < ahead; i++) sum += values[start + i];
-    for (let i = 0; i < count; i++) {
-      if (i + radius < count) sum += values[start + i + radius];
-      if (i > radius) sum -= values[start + i - radius - 1];
-      const inside = Math.min(count - 1, i + radius) - Math.max(0, i - radius) + 1;
-      out[start + i] = sum / inside;
+    const end = start + count;
+    let [sum, inside] = [0, 0];
+    for (let i = start; i < Math.min(start + radius, end); i++, inside++) sum += values[i];
+    let at = start;
+    for (; at < Math.min(start + radius + 1, end); at++) {
+      if (at + radius < end) [sum, inside] = [sum + values[at + radius], inside + 1];
+      out[at] = sum / inside;
+    }
+    const share = 1 / inside; // from here to where the box meets the end it is whole, and nothing need be asked
+    for (; at < end - radius; at++) {
+      sum += values[at + radius] - values[at - radius - 1];
+      out[at] = sum * share;
+    }
+    for (; at < end; at++) {
+      sum -= values[at - radius - 1];
+      out[at] = sum / --inside;
     }
   }
 
@@ -42,21 +50,25 @@
   function meanDown(values, height, width, radius) {
     const out = new Float32Array(values.length);
     const sums = new Float64Array(width);
-    let inside = 0;
-    for (let row = -radius; row < height; row++) {
-      const entering = row + radius;
-      if (entering < height) {
-        for (let c = 0, i = entering * width; c < width; c++, i++) sums[c] += values[i];
-        inside++;
+    for (let row = 0; row < Math.min(radius, height); row++) add(sums, values, row * width);
+    for (let row = 0; row < height; row++) {
+      const share = 1 / (Math.min(height - 1, row + radius) - Math.max(0, row - radius) + 1);
+      const [entering, leaving] = [(row + radius) * width, (row - radius - 1) * width];
+      if (row > radius && row + radius < height) {
+        for (let c = 0, i = row * width; c < width; c++, i++) {
+          sums[c] += values[entering + c] - values[leaving + c];
+          out[i] = sums[c] * share;
+        }
+        continue;
       }
-      if (row < 0) continue;
-      if (row > radius) {
-        for (let c = 0, i = (row - radius - 1) * width; c < width; c++, i++) sums[c] -= values[i];
-        inside--;
-      }
-      const share = 1 / inside;
+      if (row + radius < height) add(sums, values, entering);
+      if (row > radius) for (let c = 0; c < width; c++) sums[c] -= values[leaving + c];
       for (let c = 0, i = row * width; c < width; c++, i++) out[i] = sums[c] * share;
     }
     return out;
+  }
+
+  function add(sums, values, start) {
+    for (let c = 0; c < sums.length; c++) sums[c] += values[start + c];
   }
 })();

@@ -12,7 +12,7 @@
   const MOST_COUNTED = 20000;
 
   /**
-   * {slick, sea, noise, radius, atEdge, …}: the levels (natural logarithms of amplitude) inside a patch and around it,
+   * {slick, sea, noise, radius, atEdge, box, …}: the levels (natural logarithms of amplitude) inside a patch and around it,
    * the deviation of a pixel, and the radius of the box mean that tells them apart: 3 (7 x 7), less where the contrast
    * allows, since a box wider than the slick hides it. They are estimated and the patch is grown in turns.
    */
@@ -25,6 +25,7 @@
       const threshold = levels.slick + Cerulean.DEFAULT_TOLERANCE * drop;
       const patch = Cerulean.growPatch(field, seed, levels.radius, threshold, cap);
       levels.atEdge = patch.atEdge && !patch.capped;
+      levels.box = patch.box;
       const around = patch.size ? levelsAround(field, patch) : null;
       if (!around) break;
       const moved = Math.abs(around.sea - levels.sea) + Math.abs(around.slick - levels.slick);

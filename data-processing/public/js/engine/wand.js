@@ -5,7 +5,7 @@
  */
 (() => {
   const Cerulean = (globalThis.Cerulean ??= {});
-  const HALF_WIDTHS = [96, 256, 512];
+  const HALF_WIDTHS = [96, 256, 512]; // of the window, from the click to each of its four sides
   const LEAST_Z = 6;
   const FLAT = 2;
 
@@ -25,10 +25,10 @@
   Cerulean.Wand = class Wand {
     /** `samples`: a window of the scene (1,024 pixels around the click suffice); the click is at [x, y]. */
     constructor(samples, [x, y], { cap = Cerulean.WAND_CAP } = {}) {
-      Object.assign(this, { samples, row: Math.floor(y), col: Math.floor(x), cap, stage: 0 });
+      Object.assign(this, { samples, row: Math.floor(y), col: Math.floor(x), cap, stages: [0, 0, 0, 0] });
       this.levels = null;
       this.#open();
-      while (this.field && !this.#settle() && this.stage + 1 < HALF_WIDTHS.length) this.#widen();
+      while (this.field && !this.#settle() && this.#widen(this.levels.flat ? null : this.levels.box));
     }
 
     /**
@@ -39,10 +39,7 @@
       const none = { mask: null, size: 0, capped: false, atEdge: false, tolerance, levels: this.levels };
       if (!this.levels) return none;
       let patch = this.#grow(tolerance);
-      while (patch.atEdge && !patch.capped && this.stage + 1 < HALF_WIDTHS.length) {
-        this.#widen();
-        patch = this.#grow(tolerance);
-      }
+      while (patch.atEdge && !patch.capped && this.#widen(patch.box)) patch = this.#grow(tolerance);
       const { slick, sea, noise } = this.levels;
       if (!patch.size || ((sea - slick) * Math.sqrt(patch.size)) / noise < LEAST_Z) return none;
       const threshold = slick + tolerance * (sea - slick);
@@ -52,17 +49,23 @@
     }
 
     #open() {
-      const half = HALF_WIDTHS[this.stage];
-      const field = Cerulean.logWindow(this.samples, this.row - half, this.col - half, 2 * half, 2 * half);
+      const [up, left, down, right] = this.stages.map((stage) => HALF_WIDTHS[stage]);
+      const field = Cerulean.logWindow(this.samples, this.row - up, this.col - left, up + down, left + right);
       const [row, col] = [this.row - field.row, this.col - field.col];
       const inside = row >= 0 && col >= 0 && row < field.height && col < field.width;
       this.field = inside && field.valid[row * field.width + col] ? field : null;
       this.seed = row * field.width + col;
     }
 
-    #widen() {
-      this.stage++;
+    /** Takes in more of the scene on the sides that a box touches (null: on all); false where no side goes further. */
+    #widen(box) {
+      const { height, width } = this.field;
+      const touched = box ? [box[0] === 0, box[1] === 0, box[2] === height, box[3] === width] : [1, 1, 1, 1];
+      const before = this.stages;
+      this.stages = before.map((stage, side) => (touched[side] ? Math.min(stage + 1, HALF_WIDTHS.length - 1) : stage));
+      if (this.stages.every((stage, side) => stage === before[side])) return false;
       this.#open();
+      return true;
     }
 
     /** Finds the levels; false where the patch leaves the window, or fills it so that there is no sea to tell it from. */
