@@ -13,12 +13,10 @@ HOLDER = """
 import os, sys, time
 from ceruleanml.locks import locked
 with open(sys.argv[1], "w") as file, locked(file.fileno()):
-    forked = os.fork()
-    if forked == 0:
-        time.sleep(60)
-        os._exit(0)
-    print(forked, flush=True)
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
     time.sleep(60)
+    os._exit(0)
 """
 
 

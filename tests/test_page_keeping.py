@@ -46,7 +46,7 @@ def test_a_reload_brings_back_every_pixel_and_every_undo(hand):
     hand.reload()
     assert (hand.ids() == drawn).all() and hand.slicks() == table
     assert "2 slicks are back" in hand.notices()
-    hand.press("Control+z", "Control+z").reload()
+    hand.press("Control+z", "Control+z").ready().reload()
     assert len(hand.slicks()) == 1
     hand.press("Control+Shift+z", "Control+Shift+z")
     assert (hand.ids() == drawn).all()

@@ -95,7 +95,7 @@ def test_undo_brings_suggestions_back(hand):
     assert len(pending(hand)) == 2
     hand.press("Control+z").ready()
     assert pending(hand) == everything and not hand.ids().any()
-    hand.press("Control+Shift+z", "Control+Shift+z").reload()
+    hand.press("Control+Shift+z", "Control+Shift+z").ready().reload()
     assert len(pending(hand)) == 1 and ((hand.ids() > 0) == mask_of(next(iter(SQUARES)))).all()
 
 
