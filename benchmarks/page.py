@@ -30,6 +30,8 @@ FLAGS = [
 HEIGHT_WIDTH = 5048, 7416
 SIZE = {"width": 1280, "height": 800}
 SLICK = {"x": 2600, "y": 3000}
+ON_SLICK = {"x": 2600, "y": 3055}
+SEA = {"x": 2600, "y": 3300}
 OPENINGS, FRAMES, SLICKS, WANDS = 7, 150, 200, 15
 OPEN = "() => performance.getEntriesByName('sharp').length > 0 && globalThis.Cerulean?.desk?.isReady"
 FRAME_TIMES = """async ({ frames, empty }) => {
@@ -117,7 +119,8 @@ def measure(folder: Path) -> dict[str, Any]:
         found["canvas"] = tab.evaluate(FRAME_TIMES, {"frames": FRAMES, "empty": True})
         tab.evaluate(FRAME_TIMES, {"frames": FRAMES, "empty": False})  # the tiles come in
         found["pan"] = tab.evaluate(FRAME_TIMES, {"frames": FRAMES, "empty": False})
-        found["wand"] = tab.evaluate(WAND, {**SLICK, "count": WANDS})
+        found["wand"] = tab.evaluate(WAND, {**ON_SLICK, "count": WANDS})
+        found["sea"] = tab.evaluate(WAND, {**SEA, "count": WANDS})
         tab.evaluate(DRAW_MANY, SLICKS)
         tab.evaluate(FRAME_TIMES, {"frames": FRAMES, "empty": False})
         found["many"] = tab.evaluate(FRAME_TIMES, {"frames": FRAMES, "empty": False})
@@ -158,8 +161,9 @@ def rows(folder: Path) -> Iterator[Row]:
     busy, slicks = statistics.median(pan["work"]), statistics.median(many["work"])
     said = f"{busy:.1f} ms, with {SLICKS} slicks {slicks:.1f} ms"
     yield "  drawing a frame, median", said, "+ <= 4 ms", slicks <= busy + 4
-    wand = statistics.median(found["wand"])
-    yield "  wand in a window of 1,024", f"{wand:.0f} ms", "< 60 ms", wand < 60
+    wand, sea = statistics.median(found["wand"]), statistics.median(found["sea"])
+    said = f"{wand:.0f} ms (the first {found['wand'][0]:.0f} ms, on open water {sea:.0f} ms)"
+    yield "  wand on a slick, window of 1,024", said, "< 60 ms", max(wand, sea) < 60
     memory = found["memory"]
     yield "  memory of the renderer", f"{memory:.0f} MB", "< 350 MB", memory < 350
 

@@ -5,9 +5,20 @@
 
   /** The mean over (2 radius + 1)^2 pixels around each pixel; beyond the edge there is nothing to count. */
   Cerulean.boxMean = (values, height, width, radius) => {
-    const across = new Float32Array(values.length);
-    for (let row = 0; row < height; row++) meanAlong(values, across, row * width, width, radius);
-    return meanDown(across, height, width, radius);
+    const out = new Float32Array(values.length);
+    const sums = new Float64Array(width); // of each column, over the rows of the box
+    const counted = (at, count) => Math.min(count - 1, at + radius) - Math.max(0, at - radius) + 1;
+    const shares = Float64Array.from({ length: width }, (_, col) => 1 / counted(col, width));
+    for (let row = 0; row < Math.min(radius, height); row++) enter(sums, values, row * width);
+    for (let row = 0; row < height; row++) {
+      const [entering, leaving] = [(row + radius) * width, (row - radius - 1) * width];
+      if (row + radius >= height) {
+        if (row > radius) leave(sums, values, leaving);
+      } else if (row > radius) move(sums, values, entering, leaving);
+      else enter(sums, values, entering);
+      sumAlong(sums, shares, 1 / counted(row, height), out, row * width, radius);
+    }
+    return out;
   };
 
   /** A Gaussian blur of that sigma as three box means of the same variance (edges: as boxMean). */
@@ -26,49 +37,35 @@
     return [0, 1, 2].map((i) => ((i < many ? low : low + 2) - 1) / 2).filter((radius) => radius > 0);
   }
 
-  function meanAlong(values, out, start, count, radius) {
-    const end = start + count;
-    let [sum, inside] = [0, 0];
-    for (let i = start; i < Math.min(start + radius, end); i++, inside++) sum += values[i];
-    let at = start;
-    for (; at < Math.min(start + radius + 1, end); at++) {
-      if (at + radius < end) [sum, inside] = [sum + values[at + radius], inside + 1];
-      out[at] = sum / inside;
-    }
-    const share = 1 / inside; // from here to where the box meets the end it is whole, and nothing need be asked
-    for (; at < end - radius; at++) {
-      sum += values[at + radius] - values[at - radius - 1];
-      out[at] = sum * share;
-    }
-    for (; at < end; at++) {
-      sum -= values[at - radius - 1];
-      out[at] = sum / --inside;
-    }
-  }
-
-  /** Means down the columns, whole rows at a time, so that memory is walked in order. */
-  function meanDown(values, height, width, radius) {
-    const out = new Float32Array(values.length);
-    const sums = new Float64Array(width);
-    for (let row = 0; row < Math.min(radius, height); row++) add(sums, values, row * width);
-    for (let row = 0; row < height; row++) {
-      const share = 1 / (Math.min(height - 1, row + radius) - Math.max(0, row - radius) + 1);
-      const [entering, leaving] = [(row + radius) * width, (row - radius - 1) * width];
-      if (row > radius && row + radius < height) {
-        for (let c = 0, i = row * width; c < width; c++, i++) {
-          sums[c] += values[entering + c] - values[leaving + c];
-          out[i] = sums[c] * share;
-        }
-        continue;
-      }
-      if (row + radius < height) add(sums, values, entering);
-      if (row > radius) for (let c = 0; c < width; c++) sums[c] -= values[leaving + c];
-      for (let c = 0, i = row * width; c < width; c++, i++) out[i] = sums[c] * share;
-    }
-    return out;
-  }
-
-  function add(sums, values, start) {
+  function enter(sums, values, start) {
     for (let c = 0; c < sums.length; c++) sums[c] += values[start + c];
+  }
+
+  function leave(sums, values, start) {
+    for (let c = 0; c < sums.length; c++) sums[c] -= values[start + c];
+  }
+
+  function move(sums, values, entering, leaving) {
+    for (let c = 0; c < sums.length; c++) sums[c] += values[entering + c] - values[leaving + c];
+  }
+
+  /** One row of means from the sums of its columns: `share` is one over the rows, `shares` one over the columns counted. */
+  function sumAlong(sums, shares, share, out, start, radius) {
+    const width = sums.length;
+    let [sum, at] = [0, 0];
+    for (let c = 0; c < Math.min(radius, width); c++) sum += sums[c];
+    for (; at < Math.min(radius + 1, width); at++) {
+      if (at + radius < width) sum += sums[at + radius];
+      out[start + at] = sum * share * shares[at];
+    }
+    const whole = share / (2 * radius + 1); // from here to where the box meets the end it is whole
+    for (; at < width - radius; at++) {
+      sum += sums[at + radius] - sums[at - radius - 1];
+      out[start + at] = sum * whole;
+    }
+    for (; at < width; at++) {
+      sum -= sums[at - radius - 1];
+      out[start + at] = sum * share * shares[at];
+    }
   }
 })();

@@ -7,6 +7,7 @@
 (() => {
   const Cerulean = (globalThis.Cerulean ??= {});
   const BINS = 1024;
+  const [BOX, LATTICE] = [7, 16];
 
   /**
    * A part of `samples` as natural logarithms of amplitude: {row, col, height, width, values: Float32Array, valid}.
@@ -21,19 +22,65 @@
     out.values = new Float32Array(out.height * out.width);
     out.valid = new Uint8Array(out.height * out.width);
     const table = logTable(samples.data);
-    const { data, nodata } = samples;
-    for (let r = 0, i = 0; r < out.height; r++) {
-      let from = (top + r - samples.row) * samples.width + left - samples.col;
-      for (let c = 0; c < out.width; c++, i++, from++) {
-        const sample = data[from];
-        if (sample === nodata || !(sample >= 0)) continue;
-        out.valid[i] = 1;
-        out.values[i] = table ? table[sample] : Math.log(sample + 1);
-      }
+    for (let r = 0; r < out.height; r++) {
+      const from = (top + r - samples.row) * samples.width + left - samples.col;
+      if (table) look(samples, from, table, out, r * out.width);
+      else take(samples, from, out, r * out.width);
     }
     fillInvalid(out);
     return out;
   };
+
+  /** A row of whole numbers. */
+  function look({ data, nodata }, from, table, { values, valid, width }, to) {
+    for (let c = 0; c < width; c++) {
+      const sample = data[from + c];
+      valid[to + c] = sample === nodata ? 0 : 1;
+      values[to + c] = table[sample];
+    }
+  }
+
+  /** A row of floats, which may be below zero or none. */
+  function take({ data, nodata }, from, { values, valid, width }, to) {
+    for (let c = 0; c < width; c++) {
+      const sample = data[from + c];
+      if (sample === nodata || !(sample >= 0)) continue;
+      valid[to + c] = 1;
+      values[to + c] = Math.log(sample + 1);
+    }
+  }
+
+  /**
+   * The level that most of a scene around [row, col] comes up to, from the samples within `half` pixels: the 0.6
+   * quantile of means over 7 x 7 pixels, one each 16 pixels both ways. Null where there are none.
+   */
+  Cerulean.levelOfMost = (samples, row, col, half) => {
+    const table = logTable(samples.data);
+    const [top, left] = [Math.max(row - half, samples.row), Math.max(col - half, samples.col)];
+    const bottom = Math.min(row + half, samples.row + samples.height) - BOX;
+    const right = Math.min(col + half, samples.col + samples.width) - BOX;
+    const means = [];
+    for (let r = top; r <= bottom; r += LATTICE) {
+      for (let c = left; c <= right; c += LATTICE) {
+        const mean = meanOfBox(samples, (r - samples.row) * samples.width + c - samples.col, table);
+        if (!Number.isNaN(mean)) means.push(mean);
+      }
+    }
+    return Cerulean.quantile(means, 0.6, () => true);
+  };
+
+  /** The mean logarithm of a box that begins at a place; NaN where it has a pixel without data. */
+  function meanOfBox({ data, nodata, width }, from, table) {
+    let sum = 0;
+    for (let r = 0; r < BOX; r++) {
+      for (let place = from + r * width, end = place + BOX; place < end; place++) {
+        const sample = data[place];
+        if (sample === nodata || !(sample >= 0)) return NaN;
+        sum += table ? table[sample] : Math.log(sample + 1);
+      }
+    }
+    return sum / (BOX * BOX);
+  }
 
   let bytes = null;
   function logTable(data) {

@@ -61,11 +61,15 @@
   /** Levels to begin with: the click's own, and what most of the window is brighter or darker than. */
   function firstLevels(field, seed) {
     const means = boxes(field, 3);
-    const sea = Cerulean.quantile(means, 0.6, (i) => i % 3 === 0 && field.valid[i] !== 0);
-    return { sea, slick: Math.min(meanAt(field, seed, 1), meanAt(field, seed, 2)) };
+    const some = [];
+    const step = 2 * Math.ceil(means.length / (2 * MOST_COUNTED)) + 1; // odd, to meet all columns of even widths
+    for (let i = 0; i < means.length; i += step) if (field.valid[i]) some.push(means[i]);
+    const sea = Cerulean.quantile(some, 0.6, () => true) ?? means[seed];
+    return { sea, slick: Math.min(Cerulean.meanAt(field, seed, 1), Cerulean.meanAt(field, seed, 2)) };
   }
 
-  function meanAt({ height, width, values }, place, radius) {
+  /** The mean of a field over (2 radius + 1)^2 pixels around a place, as far as they lie inside. */
+  Cerulean.meanAt = ({ height, width, values }, place, radius) => {
     const [row, col] = [Math.floor(place / width), place % width];
     let [sum, count] = [0, 0];
     for (let r = Math.max(0, row - radius); r <= Math.min(height - 1, row + radius); r++) {
@@ -75,7 +79,7 @@
       }
     }
     return sum / count;
-  }
+  };
 
   function noiseLevels(field) {
     const { valid } = field;

@@ -8,6 +8,7 @@
   const HALF_WIDTHS = [96, 256, 512]; // of the window, from the click to each of its four sides
   const LEAST_Z = 6;
   const FLAT = 2;
+  const HERE = [3, 12]; // radii around the click that may be dark: a thin slick, a broad one
 
   /** Where a label's edge lies: half of the slick's damping. */
   Cerulean.DEFAULT_TOLERANCE = 0.5;
@@ -27,8 +28,12 @@
     constructor(samples, [x, y], { cap = Cerulean.WAND_CAP } = {}) {
       Object.assign(this, { samples, row: Math.floor(y), col: Math.floor(x), cap, stages: [0, 0, 0, 0] });
       this.levels = null;
+      this.sea = false; // whether the click is on open water
       this.#open();
-      while (this.field && !this.#settle() && this.#widen(this.levels.flat ? null : this.levels.box));
+      while (this.field && !this.#settle()) {
+        this.sea ||= this.#isSea();
+        if (this.sea || !this.#widen(this.levels.flat ? null : this.levels.box)) break;
+      }
     }
 
     /**
@@ -39,6 +44,7 @@
       const none = { mask: null, size: 0, capped: false, atEdge: false, tolerance, levels: this.levels };
       if (!this.levels) return none;
       let patch = this.#grow(tolerance);
+      if (patch.atEdge && this.sea && tolerance <= Cerulean.DEFAULT_TOLERANCE) return none;
       while (patch.atEdge && !patch.capped && this.#widen(patch.box)) patch = this.#grow(tolerance);
       const { slick, sea, noise } = this.levels;
       if (!patch.size || ((sea - slick) * Math.sqrt(patch.size)) / noise < LEAST_Z) return none;
@@ -74,6 +80,15 @@
       const { slick, sea, boxNoise, atEdge } = this.levels;
       this.levels.flat = sea - slick < FLAT * boxNoise[3];
       return !this.levels.flat && !atEdge;
+    }
+
+    /** Whether the click is on open water: no darker than most of the scene around, so that no window shows a slick. */
+    #isSea() {
+      const { flat, boxNoise } = this.levels;
+      if (!flat || this.stages.some((stage) => stage > 0)) return false;
+      const most = Cerulean.levelOfMost(this.samples, this.row, this.col, HALF_WIDTHS.at(-1));
+      const here = Math.min(...HERE.map((radius) => Cerulean.meanAt(this.field, this.seed, radius)));
+      return most !== null && most - here < FLAT * boxNoise[3];
     }
 
     #grow(tolerance) {

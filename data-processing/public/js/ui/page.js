@@ -192,6 +192,7 @@
       }
       ui.emit("tool");
       desk.isReady = true;
+      ui.warmWand(desk.scene.bits);
     }
 
     // What was drawn is safe and on its way before another scene opens.
