@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,16 @@ READY = "() => globalThis.Cerulean?.desk?.isReady === true && Cerulean.desk.auto
 IDS = """(window) => {
   const { map, scene } = Cerulean.desk;
   const [row, col, height, width] = window ?? [0, 0, ...scene.height_width];
-  const bytes = new Uint8Array(map.read({ row, col, height, width }).buffer);
+  const runs = [];
+  for (let top = 0; top < height; top += 64) {
+    const band = map.read({ row: row + top, col, height: Math.min(64, height - top), width });
+    for (let i = 0; i < band.length; ) {
+      const [first, id] = [i, band[i]];
+      while (i < band.length && band[i] === id) i++;
+      if (id) runs.push(top * width + first, i - first, id);
+    }
+  }
+  const bytes = new Uint8Array(Uint32Array.from(runs).buffer);
   let text = "";
   for (let at = 0; at < bytes.length; at += 30000) text += String.fromCharCode(...bytes.subarray(at, at + 30000));
   return [height, width, btoa(text)];
@@ -36,6 +47,15 @@ def chromium():
             yield browser
         finally:
             browser.close()
+
+
+def kill_renderers(browser: Browser) -> None:
+    """End the processes that draw pages, as the system does when memory runs out."""
+    processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    for process in processes:
+        if process["type"] == "renderer":
+            with contextlib.suppress(ProcessLookupError):  # that of a tab just closed may be gone already
+                os.kill(process["id"], signal.SIGKILL)
 
 
 class Hand:
@@ -153,7 +173,10 @@ class Hand:
     def ids(self, window: list[int] | None = None) -> np.ndarray:
         """The map, or a window [row, column, height, width] of it: the id of the slick that each pixel belongs to."""
         height, width, text = self.tab.evaluate(IDS, window)
-        return np.frombuffer(base64.b64decode(text), np.uint16).reshape(height, width)
+        ids = np.zeros(height * width, np.uint16)
+        for first, length, slick in np.frombuffer(base64.b64decode(text), np.uint32).reshape(-1, 3).tolist():
+            ids[first : first + length] = slick
+        return ids.reshape(height, width)
 
     def slicks(self) -> list[dict[str, object]]:
         """The table of slicks."""

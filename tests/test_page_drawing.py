@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.path import Path
 from page_driven import Hand, chromium
+from page_expected import swept
 from page_made import disc, make_page, sea
 
 SHAPE = (240, 320)
@@ -38,23 +39,11 @@ def hand(tab):
     tab.check()
 
 
-def swept(points, radius):
-    """The pixels whose centres lie within the radius of a way."""
-    rows, columns = np.indices(SHAPE) + 0.5
-    found = np.zeros(SHAPE, bool)
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
-        across, down = x1 - x0, y1 - y0
-        along = ((columns - x0) * across + (rows - y0) * down) / (across**2 + down**2)
-        along = along.clip(0, 1)
-        found |= np.hypot(columns - x0 - along * across, rows - y0 - along * down) <= radius
-    return found
-
-
 def test_the_brush_paints_the_pixels_within_its_radius(hand):
     way = [hand.exact(60, 60), hand.exact(120, 80), hand.exact(150, 40)]
     hand.press("b").drag(*way)
     drawn = hand.ids() > 0
-    assert (drawn == swept(way, hand.of("desk.tools.brush.radius"))).all()
+    assert (drawn == swept(SHAPE, way, hand.of("desk.tools.brush.radius"))).all()
     who = hand.of("desk.annotator")
     assert hand.slicks()[0] | {"started": "", "finished": ""} == {
         "id": 1, "slickId": f"a/{who}/1", "classId": 1, "source": "drawn", "model": None, "annotator": who,
@@ -129,7 +118,7 @@ def test_the_eraser_takes_pixels_away_and_leaves_no_empty_slick(hand):
     before = hand.ids() > 0
     way = [hand.exact(80, 40), hand.exact(84, 80)]
     hand.press("Escape", "e").drag(*way)
-    left = before & ~swept(way, hand.of("desk.tools.eraser.radius"))
+    left = before & ~swept(SHAPE, way, hand.of("desk.tools.eraser.radius"))
     assert ((hand.ids() > 0) == left).all()
     hand.press("]", "]", "]", "]").drag((50, 60), (130, 60))
     assert not hand.ids().any() and not hand.slicks()
@@ -224,6 +213,15 @@ def test_delete_and_comment_are_undone_and_done_again(hand):
     hand.press("Control+z").told("Nothing is left to undo")
     hand.press("Control+y", "Control+y", "Control+y")
     assert not hand.slicks()
+
+
+def test_a_comment_typed_before_the_next_frame_is_a_comment(hand):
+    hand.press("b").drag((60, 60), (80, 60))
+    hand.of("""[["z", true, false], ["z", true, true], ["t", false, false]].map(([key, ctrlKey, shiftKey]) =>
+        document.body.dispatchEvent(new KeyboardEvent("keydown", { key, ctrlKey, shiftKey, bubbles: true })))""")
+    hand.frame().tab.keyboard.type("no 1")
+    hand.press("Enter").ready()
+    assert [(one["classId"], one["comment"]) for one in hand.slicks()] == [(1, "no 1")]
 
 
 def test_every_step_back_and_forth_gives_the_same_map(hand):

@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 from page_driven import Hand, chromium
+from page_expected import same_slicks
 from page_made import TRANSFORM, make_page, sea, square
 from PIL import Image
 from pycocotools import mask as coco_mask
@@ -59,12 +60,6 @@ def give(hand, name, content):
     data = content if isinstance(content, bytes) else json.dumps(content).encode()
     hand.tab.set_input_files("#import-files", [{"name": name, "mimeType": "", "buffer": data}])
     return hand
-
-
-def same_slicks(before, after):
-    """Whether two maps show the same slicks under whatever ids."""
-    pairs = set(zip(before.ravel().tolist(), after.ravel().tolist(), strict=True))
-    return len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs}) and (0, 0) in pairs
 
 
 @pytest.mark.parametrize("keys", ["Control+e", "Control+Shift+e"])

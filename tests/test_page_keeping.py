@@ -1,11 +1,9 @@
 """Nothing drawn is lost: reloads and crashes in the middle of a stroke, full storage, two windows at once."""
 
 import json
-import os
-import signal
 
 import pytest
-from page_driven import Hand, chromium
+from page_driven import Hand, chromium, kill_renderers
 from page_made import make_page, sea, served
 
 SHAPE = (240, 320)
@@ -76,14 +74,6 @@ def test_an_open_polygon_is_back_after_a_reload(hand):
     assert hand.ids()[70, 120] == 1
     hand.reload()
     assert not hand.of("desk.tools.polygon.busy") and len(hand.slicks()) == 1
-
-
-def kill_renderers(browser):
-    """End the processes that draw pages, as the system does when memory runs out."""
-    processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
-    for process in processes:
-        if process["type"] == "renderer":
-            os.kill(process["id"], signal.SIGKILL)
 
 
 def test_a_killed_renderer_loses_no_stroke(browser, either):

@@ -24,6 +24,12 @@ function loaded(imported, height, width) {
 
 const sceneFor = ({ height, width, transform }) => ({ ...sceneOf(height, width), ...(transform ? { transform } : {}) });
 
+/** A window of samples of 8 bits, or of 16 where it says so. */
+function samplesOf({ bytes, bits = 8, ...window }) {
+  const read = Uint8Array.from(Buffer.from(bytes, "base64"));
+  return { ...window, data: bits === 16 ? new Uint16Array(read.buffer) : read, nodata: 0 };
+}
+
 const tasks = {
   encode: ({ height, width, ids }) => Cerulean.rleEncode({ row: 0, col: 0, height, width, data: Uint8Array.from(ids) }, height, width),
   decode: ({ rle }) => {
@@ -48,17 +54,15 @@ const tasks = {
     const image = await Cerulean.decodePng(new Uint8Array(Buffer.from(bytes, "base64")));
     return { ...image, data: [...image.data] };
   },
-  wand: ({ samples, clicks }) => {
-    const data = new Uint8Array(Buffer.from(samples.bytes, "base64"));
-    const given = { ...samples, data, nodata: 0 };
+  wand: ({ samples, clicks, tolerance }) => {
+    const given = samplesOf(samples);
     return clicks.map((click) => {
-      const { mask } = Cerulean.wand(given, click);
+      const { mask } = Cerulean.wand(given, click, { tolerance });
       return mask && { ...mask, data: [...mask.data] };
     });
   },
-  follow: ({ samples, drag }) => {
-    const data = new Uint8Array(Buffer.from(samples.bytes, "base64"));
-    const { mask } = Cerulean.follow({ ...samples, data, nodata: 0 }, drag);
+  follow: ({ samples, drag, reach }) => {
+    const { mask } = Cerulean.follow(samplesOf(samples), drag, { reach });
     return { ...mask, data: [...mask.data] };
   },
 };

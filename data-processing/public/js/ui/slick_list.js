@@ -153,6 +153,7 @@
       const [id] = desk.selected;
       if (desk.selected.size > 1) return ui.notice("Select one slick to comment on.", { seconds: 3 });
       if (!ui.mayDraw(desk)) return undefined;
+      this.show(); // a row that is drawn anew afterwards would sweep the field away, and what is typed would be keys
       if (id === undefined) {
         return this.field(ui.byId("review-state"), desk.map.facts.get("comment"), (text) =>
           desk.editor.setFact("comment", text || undefined, "comment"),

@@ -1,0 +1,98 @@
+"""Reloads and crashes in the middle of strokes on large scenes: every pixel and every undo is there again."""
+
+import numpy as np
+import pytest
+from page_driven import chromium, kill_renderers
+from page_expected import inside, swept
+from page_large import CASES, large, look, opened, painted
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(params=CASES, ids="-".join)
+def both(request, browser, tmp_path_factory):
+    """What is known of a scene, and a hand on its page with storage of its own."""
+    scene, way = request.param
+    known = large(scene, tmp_path_factory.getbasetemp() / f"large_{scene}", request)
+    with opened(browser, known, way) as hand:
+        yield known, look(hand, known.centre)
+
+
+def drawn(hand, scene):
+    """Two slicks, committed; the map of them."""
+    before = np.zeros(scene.shape, np.uint16)
+    for slick, down in enumerate((-80, 80), start=1):
+        places = scene.at((-90, down), (90, down - 40))
+        hand.press("Escape", "b").drag(*places)
+        exact = [hand.exact(*place) for place in places]
+        before = painted(before, swept(scene.shape, exact, hand.of("desk.tools.brush.radius")), slick)
+    assert (hand.ids() == before).all()
+    return before
+
+
+def begun(hand, scene, tool, *offsets):
+    """Begin a stroke and leave the button down; where the page saw the pointer, once all of it is kept."""
+    look(hand, scene.centre).begin(*scene.at(*offsets), steps=8)
+    first, last = (hand.exact(*scene.at(one)[0]) for one in offsets)
+    whole = "Math.hypot(tool.points.at(-1)[0] - last[0], tool.points.at(-1)[1] - last[1]) < 0.01"
+    kept = "desk.editor.running && desk.autosave.state === 'saved' && tool.sent === tool.points.length"
+    tool_of = f"const {{ desk }} = Cerulean, tool = desk.tools.{tool};"
+    hand.tab.wait_for_function(f"(last) => {{ {tool_of} return {whole} && {kept}; }}", arg=list(last))
+    assert np.allclose(hand.of(f"desk.tools.{tool}.points[0]"), first)
+    return swept(scene.shape, [first, last], hand.of(f"desk.tools.{tool}.radius"))
+
+
+def reloaded(hand):
+    hand.reload()
+    hand.tab.mouse.up()
+    return hand.ready()
+
+
+def crashed(hand):
+    """The page in a new tab after its renderer was killed."""
+    address = hand.tab.url
+    with hand.tab.expect_event("crash"):
+        kill_renderers(hand.context.browser)
+    hand.tab = hand.new_tab()
+    return hand.open(address)
+
+
+@pytest.mark.parametrize("broken", [reloaded, crashed])
+def test_a_stroke_that_is_cut_off_is_kept_and_can_be_undone(both, broken):
+    scene, hand = both
+    before = drawn(hand, scene)
+    mask = begun(hand.press("Escape", "b"), scene, "brush", (-100, -100), (60, 110))
+    more = painted(before, mask, 3)
+    assert (broken(hand).ids() == more).all() and [one["id"] for one in hand.slicks()] == [1, 2, 3]
+    mask = begun(hand.press("Escape", "e"), scene, "eraser", (30, -120), (-30, 120))
+    less = np.where(mask, 0, more).astype(np.uint16)
+    assert (broken(hand).ids() == less).all()
+    for state in (more, before):
+        assert (hand.press("Control+z").ready().ids() == state).all()
+    hand.press("Control+z").ready()
+    assert (broken(hand).ids() == np.where(before == 1, before, 0)).all()
+    for state in (before, more, less):
+        assert (hand.press("Control+Shift+z").ready().ids() == state).all()
+
+
+@pytest.mark.parametrize("broken", [reloaded, crashed])
+def test_an_open_polygon_and_a_wand_that_is_cut_off_change_no_pixel(both, broken):
+    scene, hand = both
+    before = drawn(hand, scene)
+    places = scene.at((-60, -20), (70, -10), (20, 50))
+    hand.press("Escape", "p")
+    for place in places:
+        hand.click(*place)
+    exact = [hand.exact(*place) for place in places]
+    hand.ready()
+    assert (broken(hand).ids() == before).all()
+    assert np.allclose(hand.of("desk.tools.polygon.draft.vertices"), exact)
+    after = painted(before, inside(scene.shape, exact), 3)
+    assert (hand.press("Enter").ready().ids() == after).all()
+    look(hand.press("Escape", "w"), scene.dark).begin(scene.dark, (scene.dark[0] + 20, scene.dark[1]))
+    hand.tab.wait_for_function("() => Cerulean.desk.tools.wand.stroke?.found?.mask")
+    assert (broken(hand).ids() == after).all() and not hand.of("desk.tools.wand.busy")
