@@ -30,8 +30,21 @@ $(VENV)/.complete: pyproject.toml constraints.txt
 system-packages:
 	@scripts/install_debian_packages.sh tests/debian-packages.txt
 
+# The stand-in for Terraform's provider needs an older protobuf than the package.
+.PHONY: setup-infra
+setup-infra: .venv-infra/.complete ## Make .venv-infra, for the tests of gcpvm/
+
+.venv-infra/.complete: constraints-infra.txt
+	$(PYTHON) -m venv .venv-infra
+	.venv-infra/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-infra.txt
+	@touch $@
+
+.PHONY: check-infra
+check-infra: setup setup-infra ## Check gcpvm/: fmt, validate, plans of every preset and guard, and that faults are found
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/test_infra_*.py
+
 .PHONY: test
-test: setup system-packages ## Run every test (makes .venv when it is missing)
+test: setup setup-infra system-packages ## Run every test (makes .venv when it is missing)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .PHONY: setup-icevision
@@ -51,7 +64,7 @@ lint: setup system-packages ## Check style, types and shell scripts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	shellcheck scripts/*.sh .ci/run
+	shellcheck scripts/*.sh gcpvm/laptop/*.sh gcpvm/vm/*.sh .ci/run
 
 .PHONY: format
 format: setup ## Put the code into the house's form
@@ -99,6 +112,30 @@ publish-page: setup ## Bring a prepared page to a bucket: PAGE=… BUCKET=gs://�
 .PHONY: tensorboard
 tensorboard: setup ## Show the curves of all runs in runs/ on http://127.0.0.1:6006
 	$(BIN)/tensorboard --logdir runs --host 127.0.0.1
+
+# The GPU VM. These are gcpvm/Makefile's, which says more: make -C gcpvm help
+VM_VERBS := vm-init vm-plan vm-apply vm-destroy vm-start vm-stop vm-status vm-environment
+VM_ALIASES := ssh syncup syncdown pull-dataset push-dataset jserve vscode cost image-check
+.PHONY: $(VM_VERBS) $(VM_ALIASES)
+vm-init: ## GPU VM: fetch Terraform's provider, connect to the state's bucket
+vm-plan: ## GPU VM: show what vm-apply would change
+vm-apply: ## GPU VM: make it, or change it to what gcpvm/terraform.tfvars says
+vm-destroy: ## GPU VM: remove it, its network and account; the data disk stays
+vm-start: ## GPU VM: start it again
+vm-stop: ## GPU VM: stop it; its disks stay
+vm-status: ## GPU VM: say whether it runs, and since when
+vm-environment: ## GPU VM: make or renew the package's environment there
+ssh: ## GPU VM: log in; brings Jupyter, TensorBoard and Dask to this machine
+syncup: ## GPU VM: bring the repository's files there
+syncdown: ## GPU VM: bring changes, runs, experiments and labels here
+pull-dataset: ## GPU VM: a data set from a bucket to there, or from there to here: DATASET=… [TO=…]
+push-dataset: ## GPU VM: a data set from here to there, or from there to a bucket: DATASET=… [TO=…]
+jserve: ## GPU VM: start JupyterLab and TensorBoard there
+vscode: ## GPU VM: print the ssh entry for VS Code Remote
+cost: ## GPU VM: estimate what running, stopping and destroying cost [ARGS="preset=a100"]
+image-check: ## GPU VM: ask whether its image family still exists
+$(VM_VERBS) $(VM_ALIASES):
+	@$(MAKE) --no-print-directory -C gcpvm $(@:vm-%=%)
 
 .PHONY: clean
 clean: ## Remove the demo, caches and builds (not .venv)
