@@ -32,11 +32,11 @@ system-packages:
 
 # The stand-in for Terraform's provider needs an older protobuf than the package.
 .PHONY: setup-infra
-setup-infra: .venv-infra/.complete ## Make .venv-infra, for the tests of gcpvm/
+setup-infra: $(VENV)/infra/.complete ## Make .venv/infra, for the tests of gcpvm/
 
-.venv-infra/.complete: constraints-infra.txt
-	$(PYTHON) -m venv .venv-infra
-	.venv-infra/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-infra.txt
+$(VENV)/infra/.complete: $(VENV)/.complete constraints-infra.txt
+	$(PYTHON) -m venv $(VENV)/infra
+	$(VENV)/infra/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-infra.txt
 	@touch $@
 
 .PHONY: check-infra

@@ -32,6 +32,13 @@ locals {
   })
 }
 
+# What the provider would change on the machine that is there, though its GPU and local SSDs cannot be: a T4 would stay
+# attached to whatever machine type comes next. Replaced, not updated, so that it goes only after the machine has gone:
+# a deletion that fails is tried again by the next apply.
+resource "terraform_data" "made_for" {
+  triggers_replace = { preset = var.preset, local_ssd_count = var.local_ssd_count }
+}
+
 resource "google_compute_instance" "vm" {
   name         = var.name
   zone         = var.zone
@@ -116,7 +123,8 @@ resource "google_compute_instance" "vm" {
   }
 
   lifecycle {
-    ignore_changes = [scratch_disk] # h100 brings disks that nobody asked for; to change them, destroy and apply
+    ignore_changes       = [scratch_disk] # h100 brings disks that nobody asked for
+    replace_triggered_by = [terraform_data.made_for]
 
     precondition {
       condition     = length(local.startup_script) < 256 * 1024

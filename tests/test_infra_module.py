@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from infra.checks import TESTS, first_complaint
+from infra.checks import TESTS, changes, first_complaint
 from infra.policy import RULES, broken
 from infra.terraform_run import MODULE, SETTINGS_FILE
 from processes import finished
@@ -12,7 +12,7 @@ from processes import finished
 pytest_plugins = ("infra.fixtures",)
 
 PRESETS = re.findall(r"^    (\w+) = \{$", (MODULE / "presets.tf").read_text(), re.MULTILINE)
-KIND = "google_compute_instance"
+README = (MODULE / "README.md").read_text()
 VARIABLES = dict(re.findall(r'^variable "(\w+)" \{\n(.*?)^\}$', (MODULE / "variables.tf").read_text(), re.S | re.M))
 
 
@@ -91,7 +91,7 @@ def test_destroy_takes_all_but_the_data_and_a_new_machine_finds_it(module):
     done = destroy(module)
     assert done.returncode == 0, done.stderr
     left = {address for address in kept(module) if not address.startswith("google_project_service.")}
-    assert left == {"google_compute_disk.data", "google_billing_budget.month[0]"}
+    assert left == {"google_compute_disk.data", "google_billing_budget.month[0]", "terraform_data.made_for"}
     before = json.loads((module.folder / "terraform.tfstate").read_text())["resources"]
     assert module.run(*apply).returncode == 0
     after = json.loads((module.folder / "terraform.tfstate").read_text())["resources"]
@@ -101,28 +101,83 @@ def test_destroy_takes_all_but_the_data_and_a_new_machine_finds_it(module):
     ]
 
 
-def changes(module, *options):
-    """What a plan would do with each resource that it does not leave as it is."""
-    assert module.run("plan", "-no-color", SETTINGS_FILE, *options, "-out=plan").returncode == 0
-    planned = module.json("show", "-json", "plan")["resource_changes"]
-    return {row["address"]: row["change"]["actions"] for row in planned if row["change"]["actions"] != ["no-op"]}
+def applied(module, *options):
+    assert module.run("apply", "-no-color", SETTINGS_FILE, *options, "-auto-approve").returncode == 0
 
 
-def test_another_machine_touches_no_data_and_its_members_may_log_in_again(module):
+def machine_of_the_plan(module):
+    changed = module.json("show", "-json", "plan")["resource_changes"]
+    return next(row["change"] for row in changed if row["type"] == "google_compute_instance")
+
+
+ANEW = {
+    "google_compute_instance.vm", "google_compute_instance_iam_member.login",
+    "google_iap_tunnel_instance_iam_member.login",
+}  # fmt: skip
+
+
+def test_another_preset_is_another_machine_with_its_own_gpu_and_disks_and_the_same_data(module):
     module.use_local_state()
-    assert module.run("apply", "-no-color", SETTINGS_FILE, "-auto-approve").returncode == 0
-    assert changes(module, "-var=preset=cpu") == {"google_compute_instance.vm": ["update"]}
-    # Disks that the machine brings, or that were asked for later, do not make it anew.
-    assert changes(module, "-var=preset=h100") == {"google_compute_instance.vm": ["update"]}
-    changes(module, "-var=preset=a100", "-var=local_ssd_count=2")
-    vm = next(row for row in module.json("show", "-json", "plan")["resource_changes"] if row["type"] == KIND)
-    assert vm["change"]["before"]["scratch_disk"] == vm["change"]["after"]["scratch_disk"] == []
+    applied(module, "-var=preset=t4", "-var=local_ssd_count=2")
+    for preset in ("l4", "h100"):
+        anew = changes(module, f"-var=preset={preset}")
+        assert set(map(tuple, anew.values())) == {("delete", "create")}
+        assert {address.split("[")[0] for address in anew} == ANEW | {"terraform_data.made_for"}
+        machine = machine_of_the_plan(module)
+        assert machine["before"]["guest_accelerator"] and machine["after"]["guest_accelerator"] == []
+        assert len(machine["before"]["scratch_disk"]) == 2 and machine["after"]["scratch_disk"] == []
+    assert "google_compute_instance.vm" in changes(module, "-var=preset=t4", "-var=local_ssd_count=1")
+    assert len(machine_of_the_plan(module)["after"]["scratch_disk"]) == 1
+
+
+def test_a_deletion_that_fails_is_tried_again(module):
+    """What remembers the preset goes after the machine: were it first, the next apply would see nothing to do anew."""
+    module.use_local_state()
+    applied(module)
+    done = module.run("apply", "-no-color", SETTINGS_FILE, "-var=preset=t4", "-auto-approve")
+    gone = done.stdout.index("google_compute_instance.vm: Destruction complete")
+    assert gone < done.stdout.index("terraform_data.made_for: Destroying")
+
+
+def test_members_may_log_in_to_a_machine_made_anew(module):
+    module.use_local_state()
+    applied(module)
     anew = changes(module, "-replace=google_compute_instance.vm")
     assert set(map(tuple, anew.values())) == {("delete", "create")}
-    assert {address.split("[")[0] for address in anew} == {
-        "google_compute_instance.vm", "google_compute_instance_iam_member.login",
-        "google_iap_tunnel_instance_iam_member.login",
-    }  # fmt: skip
+    assert {address.split("[")[0] for address in anew} == ANEW
+
+
+OTHERWISE = {
+    "preset": "t4", "local_ssd_count": "1", "spot": "false", "max_run_hours": "48", "boot_disk_gb": "200",
+    "image_family": "common-gpu", "image_project": "our-images",
+}  # fmt: skip
+IN_PLACE = {
+    "data_disk_gb": "300", "idle_minutes": "60", "labels": '{ team = "sea" }', "buckets": '{ our-scenes = "read" }',
+    "ssh_members": '["user:bo@example.org"]', "budget": "null",
+}  # fmt: skip
+REFUSED_OR_BY_HAND = {"project_id", "region", "zone", "name", "network_cidr"}
+
+
+def test_the_readme_names_each_setting_that_replaces_the_machine(module):
+    assert {*OTHERWISE, *IN_PLACE, *REFUSED_OR_BY_HAND} == set(VARIABLES)
+    (sentence,) = re.findall(r"^These settings replace the machine: (.*?)\. ", README, re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", sentence)) == set(OTHERWISE)
+    module.use_local_state()
+    applied(module)
+    for name, value in OTHERWISE.items():
+        done = module.run("plan", "-no-color", SETTINGS_FILE, f"-var={name}={value}")
+        assert re.search(r"# google_compute_instance.vm (must|will) be replaced", done.stdout), name
+        assert "google_compute_disk.data" not in re.findall(r"# (\S+) (?:must|will) be", done.stdout), name
+    others = changes(module, *(f"-var={name}={value}" for name, value in IN_PLACE.items()))
+    assert others["google_compute_instance.vm"] == others["google_compute_disk.data"] == ["update"]
+
+
+def test_another_zone_or_name_is_refused_for_the_data_disk(module):
+    module.use_local_state()
+    applied(module)
+    for option in ("-var=name=other-name", "-var=zone=europe-west4-b"):
+        done = module.run("plan", "-no-color", SETTINGS_FILE, option)
+        assert done.returncode == 1 and "google_compute_disk.data has lifecycle.prevent_destroy" in done.stderr
 
 
 def test_a_start_up_script_too_large_for_metadata_is_refused(module):

@@ -34,6 +34,25 @@ def test_the_presets_of_its_table_are_those_of_the_module():
     assert told == dict(re.findall(r'^    (\w+) = \{\n      machine_type += "(.*)"$', text, re.MULTILINE))
 
 
+def words(text):
+    return " ".join(text.split())
+
+
+def test_it_leaves_out_of_the_costs_what_the_estimate_leaves_out():
+    text = (MODULE / "laptop" / "cost.py").read_text()
+    (said,) = re.findall(r'for each GB through the NAT gateway, (.*?),",\s+"(.*)\."', text)
+    assert f"leaves out what each GB through the NAT gateway costs, {', '.join(said)}." in words(README)
+    (row,) = re.findall(r"^\| stopped .* \| (.*) \|$", README, re.MULTILINE)
+    assert row == said[0]  # not "no": the address may be paid for
+
+
+def test_it_says_what_members_may_lack():
+    """Their roles are on the machine; what gcloud waits for belongs to the project."""
+    assert "google_project_iam" not in (MODULE / "identity.tf").read_text()
+    for word in ("`compute.zoneOperations.get`", "`roles/compute.viewer`", "--async`", "untried"):
+        assert word in words(README), word
+
+
 def test_its_links_and_files_are_there():
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", README):
         assert (MODULE / target).exists(), target

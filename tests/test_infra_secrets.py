@@ -1,12 +1,15 @@
-"""No secret in the repository, nor in what Terraform keeps, plans or prints."""
+"""No secret in the repository, nor in what Terraform keeps, plans, prints or shows in the list of processes."""
 
 import json
 import subprocess
+import sys
 import zipfile
 
 import pytest
+from infra.process_lines import watched
 from infra.secret_forms import FORMS, secret_attributes, secrets_in
 from infra.terraform_run import ROOT, SETTINGS_FILE
+from processes import finished
 
 pytest_plugins = ("infra.fixtures",)
 
@@ -80,3 +83,23 @@ def test_a_key_in_the_state_would_be_found(module):
     _, state = applied(module)
     found = list(secret_attributes(state["resources"]))
     assert [path.rsplit(".", 1)[1] for path in found] == ["private_key_openssh", "private_key_pem"]
+
+
+def test_the_token_of_who_applies_is_in_no_command_line_and_is_not_kept(module):
+    module.use_local_state()
+    token = LOOKS["Google access token"]()
+    given = module.environment() | {"GOOGLE_OAUTH_ACCESS_TOKEN": token, "GOOGLE_CREDENTIALS": token}
+    command = ["terraform", "apply", "-no-color", SETTINGS_FILE, "-auto-approve"]
+    with watched(module.folder) as lines:
+        done = finished(command, patience_s=120, env=given, cwd=module.folder)
+    assert done.returncode == 0, done.stderr
+    assert any(line.startswith("terraform apply") for line in lines), lines
+    kept = (module.folder / "terraform.tfstate").read_text()
+    assert [line for line in (*lines, done.stdout, done.stderr, kept) if token in line or secrets_in(line)] == []
+
+
+def test_a_token_in_a_command_line_would_be_seen(tmp_path):
+    token = LOOKS["Google access token"]()
+    with watched(tmp_path) as lines:
+        finished([sys.executable, "-c", "import time; time.sleep(0.3)", token], patience_s=60, cwd=tmp_path)
+    assert [kind for line in lines for kind in secrets_in(line)] == ["Google access token"]

@@ -42,6 +42,20 @@ def test_cost_reads_the_settings_that_terraform_reads(tmp_path):
     assert "Your region europe-west4 is none of these" in told
 
 
+def test_only_settings_at_the_margin_count(tmp_path):
+    """A label may be called as a setting is."""
+    shutil.copytree(LAPTOP, tmp_path / "laptop")
+    shutil.copy(ROOT / "gcpvm" / "variables.tf", tmp_path)
+    (tmp_path / "terraform.tfvars").write_text('preset = "t4"\nlabels = {\n  preset = "a100"\n\tspot = "false"\n}\n')
+    assert "for t4 (spot)" in cost(laptop=tmp_path / "laptop").stdout
+
+
+def test_an_older_python_is_told_in_one_line():
+    script = f"import runpy, sys; sys.version_info = (3, 10, 0); runpy.run_path({str(LAPTOP / 'cost.py')!r})"
+    done = finished([sys.executable, "-c", script])
+    assert (done.returncode, done.stderr) == (2, "make cost needs Python 3.11 or newer: give one by PYTHON=…\n")
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [

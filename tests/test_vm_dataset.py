@@ -57,10 +57,84 @@ def test_from_here_to_the_machine_to_a_bucket_and_all_the_way_back(machine):
         pushed = done(machine, "push-dataset", "DATASET=may", "TO=gs://our-sets/2026/")
         assert pushed.endswith("is at gs://our-sets/2026/may\n")
         on_disk(machine).rename(on_disk(machine, "other"))
-        done(machine, "pull-dataset", "DATASET=gs://our-sets/2026/may")
+        done(machine, "pull-dataset", "DATASET=gs://our-sets/2026/may/")
+        done(machine, "push-dataset", "DATASET=may/", "TO=gs://our-sets/2026")
+        refused_to_mix(machine)
     assert contents(on_disk(machine)) == contents(mine)
     done(machine, "pull-dataset", "DATASET=may", "TO=elsewhere")
     assert contents(machine.laptop / "elsewhere" / "may") == contents(mine)
+
+
+def refused_to_mix(machine):
+    """Neither side of a bucket takes another data set of the name, nor does an SSD."""
+    before = contents(machine.folder / "buckets"), (on_disk(machine) / "instances.json").read_bytes()
+    (on_disk(machine) / "dataset.json").write_text('{"name": "theirs"}')
+    told = "is another data set of that name; remove it, or give this one another name"
+    into = [f"{machine.laptop}/gcpvm/laptop/dataset.sh", "into", machine.folder / "the disk" / "datasets"]
+    program = {**machine.environment(), "CERULEANML": str(machine.there / ".venv/bin/ceruleanml")}
+    refused = [
+        machine.make("push-dataset", "DATASET=may", "TO=gs://our-sets/2026"),
+        machine.make("pull-dataset", "DATASET=gs://our-sets/2026/may"),
+        finished([*into, "gs://our-sets/2026/may"], env=program),
+        finished([*into, machine.laptop / "datasets" / "may"], env=program),
+    ]
+    for one, place in zip(refused, ["gs://our-sets/2026/may", *[on_disk(machine)] * 3], strict=True):
+        assert one.returncode == 2 and f"{place}: {told}" in one.stderr.splitlines()
+    assert (contents(machine.folder / "buckets"), (on_disk(machine) / "instances.json").read_bytes()) == before
+    (on_disk(machine) / "dataset.json").write_text('{"name": "may"}')
+
+
+def bucket(folder, verb, source, target, fails=""):
+    """Runs bucket.sh with a mirror that writes down what it was to do, and that copies from FOLDER/bucket."""
+    mirror = folder / "mirror"
+    mirror.write_text(
+        f"""#!/bin/sh
+echo "$2" >>'{folder}/asked'
+case $2 in "{fails or "/"}") exit 1 ;; esac
+from=$(echo "$2" | sed 's,^gs:/,{folder},') to=$(echo "$3" | sed 's,^gs:/,{folder},')
+[ -e "$from" ] || {{ echo "$2: holds no files to mirror; check the name" >&2; exit 2; }}
+mkdir -p "$(dirname "$to")"
+if [ -d "$from" ]; then mkdir -p "$to" && cp -R "$from/." "$to"; else cp "$from" "$to"; fi
+"""
+    )
+    mirror.chmod(0o755)
+    return finished([ROOT / "gcpvm" / "laptop" / "bucket.sh", verb, mirror, source, target])
+
+
+def test_what_comes_from_a_bucket_is_whole_or_absent_and_gone_on_with(tmp_path):
+    there, here = data_set(tmp_path / "b" / "may"), tmp_path / "disk" / "may"
+    (tmp_path / "disk").mkdir()
+    assert bucket(tmp_path, "fetch", "gs://b/may", here, fails="gs://b/may").returncode == 1
+    assert not here.exists()
+    data_set(tmp_path / "c" / "may", "another")
+    assert "is another data set of that name" in bucket(tmp_path, "fetch", "gs://c/may", here).stderr
+    assert bucket(tmp_path, "fetch", "gs://b/may", here).returncode == 0
+    assert contents(here) == contents(there) and [path.name for path in here.parent.iterdir()] == ["may"]
+    (here / "dataset.json").unlink()
+    assert "is a folder without dataset.json" in bucket(tmp_path, "fetch", "gs://b/may", here).stderr
+
+
+def test_to_a_bucket_the_description_goes_last_and_a_bucket_that_cannot_be_read_is_no_empty_one(tmp_path):
+    mine, there = data_set(tmp_path / "may"), tmp_path / "b" / "may"
+    (mine / "an empty folder").mkdir()
+    unread = bucket(tmp_path, "send", mine, "gs://b/may", fails="gs://b/may/dataset.json")
+    assert unread.returncode == 2 and not there.exists()
+    assert bucket(tmp_path, "send", mine, "gs://b/may", fails=mine).returncode == 1
+    assert not (there / "dataset.json").exists() and len(list(there.rglob("*.tif"))) == 3
+    assert bucket(tmp_path, "send", mine, "gs://b/may").returncode == 0
+    assert contents(there) == contents(mine)
+
+
+def test_a_machine_that_does_not_answer_is_not_one_that_holds_nothing(machine):
+    data_set(machine.laptop / "datasets" / "may")
+    done(machine, "vscode")
+    tunnel = machine.folder / "tunnel.py"
+    failing = "import os, sys\nif not os.path.exists('once'):\n    open('once', 'w').close()\n    sys.exit(1)\n"
+    tunnel.write_text(f"import os\nos.chdir({str(machine.folder)!r})\n{failing}{tunnel.read_text()}")
+    data_set(on_disk(machine), "theirs")
+    result = machine.make("push-dataset", "DATASET=datasets/may")
+    assert result.returncode == 2 and "Error 255" in result.stderr
+    assert "theirs" in (on_disk(machine) / "dataset.json").read_text()
 
 
 def test_another_data_set_of_the_same_name_is_not_mixed_in(machine):
@@ -91,7 +165,7 @@ def test_a_data_set_that_came_in_part_is_none_yet_and_is_gone_on_with(machine):
         (["pull-dataset", "DATASET=june"], "june: is no data set"),
         (["pull-dataset", "DATASET=../etc"], "../etc: is no data set's name"),
         (["pull-dataset", "DATASET=-rf"], "-rf: is no data set's name"),
-        (["pull-dataset", "DATASET=gs://our-sets/none"], "gs://our-sets/none: nothing of that name"),
+        (["pull-dataset", "DATASET=gs://our-sets/none"], "gs://our-sets/none/dataset.json: nothing of that name"),
         (["push-dataset", "DATASET=no/such"], "no/such: is no data set folder, it has no dataset.json"),
         (["push-dataset", "DATASET=june", "TO=gs://our-sets"], "is no data set; push its folder there first"),
         (["push-dataset", "DATASET=may", "TO=somewhere"], "somewhere: is no bucket; give gs://bucket/folder"),
@@ -140,7 +214,7 @@ JUPYTER = "echo 'Currently running servers:'; echo 'http://127.0.0.1:8888/?token
 
 def test_jserve_starts_services_of_the_user_and_prints_where_they_are(tmp_path):
     jserve = ROOT / "gcpvm" / "vm" / "jserve.sh"
-    environment = stand_ins(tmp_path, systemctl="", loginctl="", sleep="")
+    environment = stand_ins(tmp_path, systemctl='[ "$2" != --quiet ]', loginctl="", sleep="")
     environment["REMOTE_DIR"] = str(tmp_path)
     missing = finished([jserve, "start"], env=environment)
     assert missing.returncode == 2 and "run setup-environment first" in missing.stderr
@@ -155,7 +229,12 @@ def test_jserve_starts_services_of_the_user_and_prints_where_they_are(tmp_path):
     ]  # fmt: skip
     called = (tmp_path / "called").read_text()
     assert "systemctl --user start ceruleanml-jupyter.service ceruleanml-tensorboard.service" in called
+    assert "systemctl --user import-environment REMOTE_DIR\n" in called
     assert "0123" not in called  # the token stands in no command line
+    program = tmp_path / "bin" / "systemctl"
+    program.write_text("#!/bin/sh\n[ $2 != show-environment ] || echo \"REMOTE_DIR=\\$'/data/bo/a b'\"\n")
+    other = finished([jserve, "start"], env=environment)
+    assert (other.returncode, other.stderr) == (2, "jserve: they run in /data/bo/a b: say jserve stop there first\n")
     jupyter.write_text("#!/bin/sh\nexit 0\n")
     silent = finished([jserve, "url"], env=environment)
     assert silent.returncode == 1 and "JupyterLab does not run" in silent.stderr
@@ -166,6 +245,7 @@ def test_services_listen_on_the_machine_alone():
     for name, words in {"jupyter": "--ServerApp.ip=127.0.0.1", "tensorboard": "--host 127.0.0.1"}.items():
         text = (ROOT / "gcpvm" / "vm" / f"ceruleanml-{name}.service").read_text()
         assert words in text and "token" not in text and "0.0.0.0" not in text
+        assert """/bin/sh -c 'cd "$${REMOTE_DIR:-/data/ceruleanml}" && exec .venv/bin/""" in text
 
 
 def test_the_environment_is_made_by_make_setup_with_a_python_that_is_new_enough(tmp_path):

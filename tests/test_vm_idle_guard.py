@@ -14,6 +14,11 @@ MINUTES = 30
 UPTIME = " 12:00:00 up 3 days,  4:05,  0 users,  load average: {load}, 1.00, 2.00"
 HANGS = "exec sleep 60"
 FAILS = "exit 1"
+# As `who` shows terminals of programs that go on when their user has left.
+TMUX = "ana      pts/1        2026-11-22 00:00 (tmux(9711).%0)"
+SCREEN = "ana      pts/2        2026-11-22 00:00 (:pts/0:S.0)"
+SCREEN_AFAR = "ana      pts/2        2026-11-22 00:00 (10.0.0.2:S.12)"
+ODD_HOST = "ana      pts/2        2026-11-22 00:00 (tmux.example.org)"
 
 
 def prints(text):
@@ -88,6 +93,11 @@ BUSY = {
     "nvidia-smi prints, then fails": (replace(IDLE, gpu=f"{prints('0')}; exit 9"), "nvidia-smi says no figure"),
     "the bus cannot be read": (replace(IDLE, vendors=()), "cannot be read"),
     "somebody logged in": (replace(IDLE, who=prints("ana      pts/0        2026-11-22 00:00")), "logged in: ana"),
+    "somebody beside a tmux": (
+        replace(IDLE, who=prints(f"{TMUX}\nbo       pts/3        2026-11-22 00:00 (35.235.241.1)")),
+        "logged in: bo",
+    ),
+    "somebody from a host with an odd name": (replace(IDLE, who=prints(ODD_HOST)), "logged in: ana"),
     "who fails": (replace(IDLE, who=FAILS), "who does not answer"),
     "who hangs": (replace(IDLE, who=HANGS), "who does not answer"),
     "an editor connected": (
@@ -120,6 +130,8 @@ UNUSED = {
     "a little load": replace(IDLE, uptime=prints(UPTIME.format(load="0.49"))),
     "without GPU by design": replace(IDLE, vendors=("0x8086", "0x1ae0"), gpu=FAILS),
     "booted long enough ago": replace(IDLE, since=prints(booted(MINUTES + 2))),
+    "a tmux that was left": replace(IDLE, who=prints(TMUX)),
+    "a screen that was left": replace(IDLE, who=prints(f"{SCREEN}\n{SCREEN_AFAR}\n{TMUX}")),
     "another file": replace(IDLE, files=("data/keep-running.txt",)),
 }
 

@@ -1,6 +1,7 @@
 """The laptop's targets: ssh with its forwards, what gcloud and terraform are asked, the editor's entries."""
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -64,7 +65,7 @@ def fetched(port, patience_s=30):
 def test_ssh_runs_there_and_brings_the_ports_here_while_syncs_go_on(machine):
     with web_server() as there:
         here = _free_port()
-        words = ["ssh", f"FORWARDS={here}:{there}", "COMMAND='echo ready; cat'"]
+        words = ["ssh", f"FORWARDS={here}:{there}", "COMMAND=echo ready; cat"]
         command = ["make", "--no-print-directory", "-C", "gcpvm", *machine.variables, *words]
         login = subprocess.Popen(
             command, cwd=machine.laptop, env=machine.environment(), stdin=subprocess.PIPE,
@@ -105,6 +106,43 @@ def test_the_entry_is_made_once_and_anew_after_an_apply(machine):
     }
     assert machine.make("apply").returncode == 0
     assert not (machine.laptop / "gcpvm" / ".ssh_config").exists()
+
+
+def test_a_command_is_read_by_the_machine_alone(machine):
+    typed = f"cd '{machine.folder}/the disk'; echo $0 $((1+1)) \"two  words\"; printf '%s|' * && pwd >ran-there"
+    done = machine.make("ssh", f"COMMAND={typed}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [f"{os.environ.get('SHELL', 'bash').split('/')[-1]} 2 two  words", "*|"]
+    assert (machine.folder / "the disk" / "ran-there").read_text() == f"{machine.folder}/the disk\n"
+
+
+def test_a_machine_that_is_named_is_the_one_that_is_meant(machine):
+    assert machine.make("ssh", "COMMAND=true").returncode == 0
+    for words in (("NAME=other", "ZONE=z", "PROJECT=p"), ("PROJECT=p",), ("NAME=other", "SSH_CONFIG=.ssh_config")):
+        assert machine.make("ssh", "COMMAND=true", *words).returncode == 0
+    tunnels = [line for line in machine.log.splitlines() if "start-iap-tunnel" in line]
+    wheres = [(line.split()[2], *line.split("--zone ")[1].split()[:3:2]) for line in tunnels]
+    mine = ("vm-of-tests", "us-central1-a", "a-project")
+    assert wheres == [mine, ("other", "z", "p"), (*mine[:2], "p"), ("other", *mine[1:])]
+
+
+def test_the_entry_is_made_anew_for_other_ports_another_key_and_a_newer_script(machine):
+    entry, asked = machine.laptop / "gcpvm" / ".ssh_config", "os-login ssh-keys add"
+
+    def times(*words, **environment):
+        before = machine.log.count(asked)
+        assert machine.make("ssh", "COMMAND=true", *words, **environment).returncode == 0
+        return machine.log.count(asked) - before
+
+    port = _free_port()
+    assert [times(), times()] == [1, 0]
+    assert times(FORWARDS=f"{port}:8888") == 1 and f"LocalForward 127.0.0.1:{port} 127.0.0.1:8888" in entry.read_text()
+    shutil.copy(machine.folder / "keys" / "mine", machine.folder / "keys" / "again")
+    shutil.copy(machine.folder / "keys" / "mine.pub", machine.folder / "keys" / "again.pub")
+    assert times(f"IDENTITY={machine.folder}/keys/again") == 1 and "keys/again" in entry.read_text()
+    assert [times(), times()] == [1, 0]
+    os.utime(entry, (1, 1))
+    assert times() == 1
 
 
 def test_a_key_is_made_where_there_is_none_and_only_its_public_half_is_given_away(machine):

@@ -252,6 +252,7 @@ def test_the_driver_is_asked_for_where_there_is_a_gpu(machine, vendor, answer, s
     machine.program("nvidia-smi", answer)
     done = machine.boot()
     assert done.returncode == status and words in done.stdout + done.stderr
+    assert ("nvidia-smi -pm 1" in machine.called("nvidia-smi")) == words.startswith("driver")
 
 
 @pytest.mark.parametrize("buckets", [(), ("our-scenes", "our-results")])

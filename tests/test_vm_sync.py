@@ -174,6 +174,61 @@ def test_a_file_that_was_removed_here_does_not_come_back(machine):
     assert tree(machine.laptop) == {"stays.py"}
 
 
+def test_nor_does_a_result_of_any_name(machine):
+    here, there = machine.laptop, machine.there
+    odd = [*ODD_NAMES, "star*", "what?", "[ab]", "back\\slash*", "back\\slash", "tail\\", "sub/*"]
+    near = ["star and more", "whats", "a", "back-slash", "sub/other", "back\\slash and more"]
+    write(here, [f"labels/{name}" for name in [*odd, *near]])
+    done(machine, "syncup")
+    write(there, "labels/of the machine", "made there")
+    for name in [*odd, *near]:
+        (here / "labels" / name).unlink()
+    write(here, [f"labels/{name}" for name in near], "older")
+    for name in near:
+        age(here / "labels" / name, -100)
+    done(machine, "syncdown")
+    assert tree(here) == {f"labels/{name}" for name in [*near, "of the machine"]}
+    assert {(here / "labels" / name).read_text() for name in near} == {"x"}
+
+
+@pytest.mark.parametrize("folder", ["runs", "runs/deep"])
+def test_a_folder_of_results_that_is_a_link_there_is_told(machine, folder):
+    write(machine.laptop, "a.py")
+    done(machine, "syncup")
+    (machine.folder / "scratch").mkdir()
+    write(machine.folder / "scratch", "deep/weights.pt")
+    (machine.there / "runs").symlink_to(machine.folder / "scratch")
+    result = machine.make("syncdown", f"RESULTS=experiments {folder}/")
+    assert result.returncode == 2 and result.stderr.splitlines()[0] == (
+        f"{machine.there}/runs: is a link there, so what it holds does not come down; make it a folder"
+    )
+    assert tree(machine.laptop) == {"a.py"}
+
+
+def test_what_was_sent_to_a_machine_of_the_same_name_elsewhere_is_not_removed(machine):
+    write(machine.laptop, ["stays.py", "goes.py"])
+    done(machine, "syncup")
+    (machine.laptop / "goes.py").unlink()
+    done(machine, "syncup", "PROJECT=another")
+    assert tree(machine.there) == {"stays.py", "goes.py"}
+    done(machine, "syncup")
+    assert tree(machine.there) == {"stays.py"}
+
+
+def test_what_a_stopped_machine_had_received_is_taken_up(machine):
+    write(machine.laptop, "weights.pt")
+    done(machine, "syncup")
+    arriving, partial = machine.there / ".sync" / "arriving", machine.there / ".sync" / "partial"
+    write(arriving, ["big file.bin.AbC123", ".hidden.AbC123", "-rf.AbC123", "arrives now.AbC123"])
+    for name in ("big file.bin.AbC123", ".hidden.AbC123", "-rf.AbC123"):
+        age(arriving / name, -4000)
+    done(machine, "syncup")
+    write(machine.laptop, "weights.pt", "changed")
+    done(machine, "syncup")
+    assert {path.name for path in partial.iterdir()} == {"big file.bin", ".hidden", "-rf"}
+    assert {path.name for path in arriving.iterdir()} == {"arrives now.AbC123"}
+
+
 def test_links_and_files_of_one_name_never_lose_what_is_here(machine):
     here, there = machine.laptop, machine.there
     write(here, ["was a file", "target"], "mine")

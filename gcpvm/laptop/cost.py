@@ -6,6 +6,11 @@ cost.py [name=value …]      settings of terraform.tfvars in their place: prese
 
 import re
 import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - a laptop's own Python may be older
+    print("make cost needs Python 3.11 or newer: give one by PYTHON=…", file=sys.stderr)
+    sys.exit(2)
+
 import tomllib
 from pathlib import Path
 from typing import Any

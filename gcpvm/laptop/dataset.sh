@@ -22,7 +22,7 @@ check_name() {
     esac
 }
 
-# Prints a data set's dataset.json over there, or nothing.
+# Prints a data set's dataset.json over there, or nothing. Take it by an assignment: a machine that does not answer fails.
 description_there() { on_vm "cat $(quoted "$datasets/$1/dataset.json") 2>/dev/null || true"; }
 
 # Two data sets of one name are never mixed.
@@ -31,7 +31,10 @@ refuse_another() {
     [ -z "$there" ] || [ "$there" = "$(cat "$3")" ] || stop "$place: is another data set of that name; remove it, or give this one another name"
 }
 
-mirror_there() { on_vm "$(quoted "$REMOTE_DIR/.venv/bin/ceruleanml") mirror $(quoted "$1") $(quoted "$2")"; }
+# Runs bucket.sh over there: fetch or send, from, to.
+bucket_there() {
+    on_vm "bash -s -- $1 $(quoted "$REMOTE_DIR/.venv/bin/ceruleanml") $(quoted "$2") $(quoted "$3")" <"$here/bucket.sh"
+}
 
 # A folder counts as a data set once dataset.json is in it, so that comes last: whole or absent, and a part is gone on with.
 copy() {
@@ -40,39 +43,41 @@ copy() {
 }
 
 pull() {
+    local name=${1%/} there
     case $1 in
         gs://*)
             [ $# -eq 1 ] || usage
-            check_name "${1##*/}"
-            on_vm "mkdir -p $(quoted "$datasets")" && mirror_there "$1" "$datasets/${1##*/}"
-            [ -n "$(description_there "${1##*/}")" ] || stop "$1: holds no dataset.json; it is at $VM:$datasets/${1##*/} all the same"
-            echo "$1 is at $VM:$datasets/${1##*/}"
+            check_name "${name##*/}"
+            on_vm "mkdir -p $(quoted "$datasets")"
+            bucket_there fetch "$name" "$datasets/${name##*/}"
+            echo "$name is at $VM:$datasets/${name##*/}"
             ;;
         *)
-            check_name "$1"
-            local to=${2:-datasets}/$1 there
-            there=$(description_there "$1")
-            [ -n "$there" ] || stop "$VM:$datasets/$1: is no data set; \`make ssh\` and ls $datasets show what is there"
+            check_name "$name"
+            local to=${2:-datasets}/$name
+            there=$(description_there "$name")
+            [ -n "$there" ] || stop "$VM:$datasets/$name: is no data set; \`make ssh\` and ls $datasets show what is there"
             mkdir -p "$to"
             [ ! -f "$to/dataset.json" ] || refuse_another "$there" "$to" "$to/dataset.json"
-            copy "$VM:$datasets/$1" "$to"
-            echo "$VM:$datasets/$1 is at $to"
+            copy "$VM:$datasets/$name" "$to"
+            echo "$VM:$datasets/$name is at $to"
             ;;
     esac
 }
 
 push() {
-    local name=${1%/}
-    name=${name##*/}
+    local name=${1%/} there
+    [ $# -eq 2 ] || name=${name##*/}
     check_name "$name"
+    there=$(description_there "$name")
     if [ $# -eq 2 ]; then
         [[ $2 == gs://?* ]] || stop "$2: is no bucket; give gs://bucket/folder"
-        [ -n "$(description_there "$1")" ] || stop "$VM:$datasets/$1: is no data set; push its folder there first"
-        mirror_there "$datasets/$1" "${2%/}/$1"
-        echo "$VM:$datasets/$1 is at ${2%/}/$1"
+        [ -n "$there" ] || stop "$VM:$datasets/$name: is no data set; push its folder there first"
+        bucket_there send "$datasets/$name" "${2%/}/$name"
+        echo "$VM:$datasets/$name is at ${2%/}/$name"
     else
         [ -f "$1/dataset.json" ] || stop "$1: is no data set folder, it has no dataset.json"
-        refuse_another "$(description_there "$name")" "$VM:$datasets/$name" "$1/dataset.json"
+        refuse_another "$there" "$VM:$datasets/$name" "$1/dataset.json"
         on_vm "mkdir -p $(quoted "$datasets/$name")"
         copy "${1%/}" "$VM:$datasets/$name"
         echo "$1 is at $VM:$datasets/$name"
@@ -87,10 +92,13 @@ into() {
         source=${source%/}
         name=${source##*/}
         case $source in
-            gs://*) "${CERULEANML:-$here/../../.venv/bin/ceruleanml}" mirror "$source" "$folder/$name" ;;
+            gs://*) "$here/bucket.sh" fetch "${CERULEANML:-$here/../../.venv/bin/ceruleanml}" "$source" "$folder/$name" ;;
             *)
                 [ -f "$source/dataset.json" ] || { echo "$source: is no data set folder, it has no dataset.json" >&2; exit 2; }
-                rsync --archive --partial-dir=.rsync-partial "$source/" "$folder/$name/"
+                [ ! -e "$folder/$name/dataset.json" ] || cmp -s "$source/dataset.json" "$folder/$name/dataset.json" ||
+                    { echo "$folder/$name: is another data set of that name; remove it, or give this one another name" >&2; exit 2; }
+                rsync --archive --partial-dir=.rsync-partial --exclude=/dataset.json "$source/" "$folder/$name/"
+                rsync --archive "$source/dataset.json" "$folder/$name/"
                 ;;
         esac
         echo "$source is in $folder/$name"

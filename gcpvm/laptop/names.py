@@ -2,10 +2,12 @@
 
 names.py present        what git tracks here, or would: neither ignored nor removed
 names.py gone SENT      names in the file SENT (what the last syncup sent) that are here no longer
+names.py excluded SENT  the same as patterns that keep rsync from bringing them
 names.py wanted SENT    of the names on standard input (what the machine has) those to bring here
 """
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -26,6 +28,13 @@ def gone(sent: Path) -> list[bytes]:
     """The names that were sent once and that are removed here since."""
     before = split(sent.read_bytes()) if sent.exists() else []
     return [name for name in dict.fromkeys(before) if is_safe(name) and not os.path.lexists(name)]
+
+
+def excluded(sent: Path) -> list[bytes]:
+    """The names that are gone, as patterns of rsync: `/` is this folder, and nothing in a name stands for another."""
+    # To rsync a backslash is one like any other unless the pattern holds a wildcard.
+    patterns = (name[1:] for name in gone(sent))
+    return [re.sub(rb"([*?\[\\])", rb"\\\1", one) if re.search(rb"[*?\[]", one) else one for one in patterns]
 
 
 def wanted(names: Iterable[bytes], sent: Path) -> list[bytes]:
@@ -59,6 +68,8 @@ if __name__ == "__main__":
         names: Iterable[bytes] = present()
     elif verb == "gone":
         names = gone(Path(files[0]))
+    elif verb == "excluded":
+        names = excluded(Path(files[0]))
     else:
         names = wanted(split(sys.stdin.buffer.read()), Path(files[0]))
     sys.stdout.buffer.write(b"".join(name + b"\0" for name in names))

@@ -4,21 +4,22 @@ import re
 import sys
 from pathlib import Path
 
-ASSIGNED = re.compile(r'^\s*(\w+)\s*=\s*(?:"([^"]*)"|([\w.]+))', re.MULTILINE)
+ASSIGNED = re.compile(r'^([ \t]*)(\w+)\s*=\s*(?:"([^"]*)"|([\w.]+))', re.MULTILINE)
 VARIABLE = re.compile(r'^variable "(\w+)" \{$(.*?)^\}$', re.MULTILINE | re.DOTALL)
 
 
 def settings(module: Path) -> dict[str, str]:
     """The module's plain variables: their defaults, and what terraform.tfvars says in their place."""
-    blocks = [(name, assigned(block)) for name, block in VARIABLE.findall((module / "variables.tf").read_text())]
+    variables = VARIABLE.findall((module / "variables.tf").read_text())
+    blocks = [(name, assigned(block, indented=True)) for name, block in variables]
     defaults = {name: block["default"] for name, block in blocks if "default" in block}
     own = module / "terraform.tfvars"
     return defaults | (assigned(own.read_text()) if own.exists() else {})
 
 
-def assigned(text: str) -> dict[str, str]:
-    """The names and plain values of `name = value` lines."""
-    return {name: quoted or bare for name, quoted, bare in ASSIGNED.findall(text)}
+def assigned(text: str, indented: bool = False) -> dict[str, str]:
+    """The names and plain values of `name = value` lines: those at the margin, or those within a block."""
+    return {name: quoted or bare for space, name, quoted, bare in ASSIGNED.findall(text) if bool(space) == indented}
 
 
 if __name__ == "__main__":

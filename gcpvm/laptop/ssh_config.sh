@@ -23,7 +23,9 @@ fi
 user=$("$gcloud" compute os-login describe-profile --project "$PROJECT" --format 'value(posixAccounts[0].username)')
 [ -n "$user" ] || stop "OS Login knows no user of yours: say $gcloud auth login"
 
+# The first line is what the Makefile knows the entry's age by.
 cat <<ENTRY
+# GCLOUD=$gcloud IDENTITY=$identity FORWARDS=${FORWARDS:-8888 6006 8787}
 Host $NAME
     HostName $NAME
     HostKeyAlias $NAME.$ZONE.$PROJECT

@@ -48,10 +48,12 @@ why_young() {
     echo "booted less than $IDLE_MINUTES minutes ago"
 }
 
-# `who` knows terminals; editors and rsync hold a connection without one, so those to port 22 are counted too.
+# `who` knows terminals, also those of tmux and screen, which stay when everybody has left: these are no people. Editors
+# and rsync hold a connection without a terminal, so those to port 22 are counted too.
 why_people() {
     local people connections
     people=$(timeout 10 who) || { echo 'who does not answer'; return; }
+    people=$(sed -E '/\((tmux\([0-9]+\)\.%[0-9]+|[^()]*:S\.[0-9]+)\)$/d' <<<"$people")
     [ -z "$people" ] || { echo "logged in: ${people%%[[:space:]]*}"; return; }
     connections=$(timeout 10 ss --no-header --numeric --tcp state established '( sport = :22 )') || {
         echo 'ss does not answer'

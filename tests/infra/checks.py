@@ -31,13 +31,23 @@ def policy(module):
     return " ".join(broken(module.json("show", "-json", "plan"), module.folder))
 
 
+def changes(module, *options):
+    """What a plan would do with each resource that it does not leave as it is."""
+    done = module.run("plan", "-no-color", SETTINGS_FILE, *options, "-out=plan")
+    assert done.returncode == 0, done.stderr
+    planned = module.json("show", "-json", "plan")["resource_changes"]
+    return {row["address"]: row["change"]["actions"] for row in planned if row["change"]["actions"] != ["no-op"]}
+
+
 def life(module):
-    """Applied, nothing is left to change; and what holds data refuses to be destroyed."""
+    """Applied, nothing is left to change; another GPU is another machine; what holds data refuses to be destroyed."""
     applied = module.run("apply", "-no-color", SETTINGS_FILE, "-auto-approve")
     if applied.returncode:
         return applied.stderr
     if module.run("plan", "-no-color", SETTINGS_FILE, "-detailed-exitcode").returncode:
         return "a second apply would change something"
+    if changes(module, "-var=preset=cpu").get("google_compute_instance.vm") != ["delete", "create"]:
+        return "another preset would be put on the machine that is there"
     refused = module.run("plan", "-no-color", SETTINGS_FILE, "-destroy")
     kept = refused.returncode and "google_compute_disk.data has lifecycle.prevent_destroy" in refused.stderr
     return "" if kept else "the data disk could be destroyed"

@@ -5,12 +5,13 @@ import re
 from ipaddress import ip_network
 
 GOOGLE = "registry.terraform.io/hashicorp/google"
+TERRAFORM = "terraform.io/builtin/terraform"  # its one kind keeps a value in the state
 KINDS = {
     "google_billing_budget", "google_compute_disk", "google_compute_firewall", "google_compute_instance",
     "google_compute_instance_iam_member", "google_compute_network", "google_compute_router",
     "google_compute_router_nat", "google_compute_subnetwork", "google_iap_tunnel_instance_iam_member",
     "google_project_service", "google_service_account", "google_service_account_iam_member",
-    "google_storage_bucket_iam_member",
+    "google_storage_bucket_iam_member", "terraform_data",
 }  # fmt: skip
 METADATA = {"startup-script", "enable-oslogin", "block-project-ssh-keys", "serial-port-enable"}
 IAP = "35.235.240.0/20"
@@ -43,7 +44,7 @@ def machine(plan):
 
 def nothing_but_google(plan, module):
     resources = plan["planned_values"]["root_module"]["resources"]
-    assert {resource["provider_name"] for resource in resources} == {GOOGLE}
+    assert {resource["provider_name"] for resource in resources} == {GOOGLE, TERRAFORM}
     assert "child_modules" not in plan["planned_values"]["root_module"]
 
 

@@ -4,7 +4,8 @@
 
 Prints the value of TF_REATTACH_PROVIDERS that leads terraform here, then serves until its standard input ends. A schema
 has the form of `terraform providers schema -json`. The stand-in knows names, types, what is required, what is read-only
-and which values are documented; everything it is asked to make, it says it has made.
+and which values are documented, and by a short list of its own what cannot be changed in place; everything it is asked
+to make, it says it has made.
 """
 
 import json
@@ -23,6 +24,17 @@ from tf.gen import tfplugin_pb2_grpc
 
 UNKNOWN = msgpack.ExtType(0, b"\x00")
 NESTING = {"single": 1, "list": 2, "set": 3, "map": 4, "group": 5}
+# What the real provider makes a resource anew for, of what the module writes. The schema does not say: from its source.
+MADE_ANEW = {
+    "google_compute_disk": ("name", "type", "zone"),
+    "google_compute_instance": (
+        "boot_disk.initialize_params.image", "boot_disk.initialize_params.size", "boot_disk.initialize_params.type",
+        "guest_accelerator", "name", "network_interface.nic_type", "scheduling.max_run_duration",
+        "scheduling.on_instance_stop_action", "scheduling.preemptible", "scheduling.provisioning_model", "scratch_disk",
+        "zone",
+    ),
+}  # fmt: skip
+KEPT_WHEN_LEFT_OUT = {"google_compute_instance": ("guest_accelerator",)}  # optional and computed: no change is seen
 EMPTY = {"string": "", "number": 0, "bool": False, "list": [], "set": [], "map": {}, "object": {}}
 
 
@@ -97,6 +109,24 @@ def made(block, values, path):
     return values
 
 
+def at(values, names):
+    """The value that a way of names leads to, through blocks of which there is one at most."""
+    for name in names:
+        values = values[0] if isinstance(values, list) and values else values
+        values = values.get(name) if isinstance(values, dict) else None
+    return values
+
+
+def reasons_to_make_anew(type_name, before, after):
+    """The paths of all that differs and cannot be changed in place."""
+    for path in MADE_ANEW.get(type_name, ()):
+        names = path.split(".")
+        if at(before, names) != at(after, names):
+            first, *others = [pb.AttributePath.Step(attribute_name=name) for name in names]
+            one = pb.AttributePath.Step(element_key_int=0)
+            yield pb.AttributePath(steps=[first, *(step for other in others for step in (one, other))])
+
+
 class StandIn(tfplugin_pb2_grpc.ProviderServicer):
     """Answers terraform from a schema alone."""
 
@@ -133,10 +163,15 @@ class StandIn(tfplugin_pb2_grpc.ProviderServicer):
         return pb.ReadResource.Response(new_state=request.current_state)
 
     def PlanResourceChange(self, request, context):
-        planned = unpacked(request.proposed_new_state)
-        if planned is not None and unpacked(request.prior_state) is None:
+        before, planned, anew = unpacked(request.prior_state), unpacked(request.proposed_new_state), []
+        if planned is not None and before is None:
             planned = known_after_apply(self.block(request.type_name), planned)
-        return pb.PlanResourceChange.Response(planned_state=packed(planned), legacy_type_system=True)
+        elif planned is not None:
+            planned |= {name: planned[name] or before[name] for name in KEPT_WHEN_LEFT_OUT.get(request.type_name, ())}
+            anew = list(reasons_to_make_anew(request.type_name, before, planned))
+        return pb.PlanResourceChange.Response(
+            planned_state=packed(planned), requires_replace=anew, legacy_type_system=True
+        )
 
     def ApplyResourceChange(self, request, context):
         planned = unpacked(request.planned_state)

@@ -14,7 +14,7 @@ from processes import finished
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 MODULE = ROOT / "gcpvm"
-PYTHON = ROOT / ".venv-infra" / "bin" / "python"
+PYTHON = ROOT / ".venv" / "infra" / "bin" / "python"
 SCHEMAS = (HERE / "google_schema.json", HERE / "tls_schema.json")
 START_S = 60
 PATIENCE_S = 120
