@@ -103,7 +103,9 @@ def read_json(path: Path) -> Any:
 def check_local(path: Path) -> None:
     """Raise WriteError for a place in a bucket."""
     if path.parts[:1] in (("gs:",), ("s3:",)):
-        raise WriteError(f"{path}: lies in a bucket, where nothing is written yet; choose a local folder")
+        raise WriteError(
+            f"{path}: lies in a bucket, where this command writes nothing; choose a folder here, and mirror it"
+        )
 
 
 def make_folder(path: Path) -> Path:

@@ -1,26 +1,20 @@
-"""Sending files to a bucket of Google Cloud Storage: only what differs there, side by side, and nothing deleted."""
+"""Publishing files in a bucket, each with its type and cache rule: only what differs there, and nothing deleted."""
 
 from __future__ import annotations
 
-import base64
-import warnings
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-from ceruleanml.errors import UsageError, WriteError
+from ceruleanml.errors import StorageError, WriteError
+from ceruleanml.mirror_checksums import crc32c_of
+from ceruleanml.mirror_listing import local_file
+from ceruleanml.mirror_moving import AT_ONCE
+from ceruleanml.mirror_names import is_own
+from ceruleanml.mirror_upload import send_all
+from ceruleanml.mirror_writing import Outgoing
 from ceruleanml.progress import Progress, Silent
-from ceruleanml.storage import storage_error
-
-GCS_PREFIX = "gs://"
-AT_ONCE = 8
-PATIENCE_S = 120.0
-"""A request that a busy or absent server does not answer is tried again for so long."""
-CHUNK = 1 << 20
+from ceruleanml.storage_bucket import RemoteFile, open_place
 
 
 @dataclass(frozen=True)
@@ -48,106 +42,41 @@ def upload(
     """Bring files to `target` (gs://BUCKET[/PREFIX]); a batch begins when the one before it is there as a whole.
 
     A file is sent where the bucket has none of that name, or one of another size, content (CRC-32C), type or cache
-    rule. What else lies there stays. An upload that was cut short goes on when it is called again. Raises UsageError
-    for a target that is none, WriteError where the bucket refuses or does not answer.
+    rule. What else lies there stays. An upload that was cut short goes on when it is called again. Progress is in
+    bytes. Raises UsageError for a target that is none, StorageError for a file that cannot be read, WriteError where
+    the bucket refuses or does not answer, or another writer is at work there.
     """
-    bucket_name, prefix = split_target(target)
     progress = progress or Silent()
-    with _told(target), closing(_client()) as client:
-        bucket = client.bucket(bucket_name)
-        there = {blob.name: blob for blob in client.list_blobs(bucket, prefix=prefix, retry=_retry())}
-        waiting = [[file for file in batch if _differs(file, there.get(prefix + file.name))] for batch in batches]
-        total = sum(map(len, batches))
-        progress.start("Uploading", total)
-        progress.advance(total - sum(map(len, waiting)))
+    with open_place(target) as place:
+        listed = place.listed()
+        there = {file.name: file for file in listed}
+        waiting = [[_outgoing(file, there) for file in batch if _differs(file, there)] for batch in batches]
+        sizes = [sum(file.file.size for file in batch) for batch in waiting]
+        progress.start("Uploading", sum(sizes))
         try:
+            parts = [file for file in listed if is_own(file.name)]
+            sent = 0
             for batch in waiting:
-                _send(batch, bucket, prefix, _retry(), at_once, progress)
+                failed: dict[str, str] = {}
+                sent += send_all(place, batch, parts, at_once, failed, progress.advance)
+                for name, why in failed.items():
+                    raise WriteError(f"{target}: {name} {why}")
         finally:
             progress.finish()
-    sent = [file for batch in waiting for file in batch]
-    return UploadReport(len(sent), sum(file.path.stat().st_size for file in sent), total - len(sent))
+    count = sum(map(len, waiting))
+    return UploadReport(count, sent, sum(map(len, batches)) - count)
 
 
-def split_target(target: str) -> tuple[str, str]:
-    """The bucket's name, and the prefix of object names with its "/" at the end ("" for none). Raises UsageError."""
-    bucket, _, prefix = target.removeprefix(GCS_PREFIX).partition("/")
-    parts = prefix.rstrip("/").split("/") if prefix.strip("/") else []
-    if not target.startswith(GCS_PREFIX) or not bucket or any(part in ("", ".", "..") for part in parts):
-        raise UsageError(f"{target}: is no place in a bucket; write gs://BUCKET/PREFIX")
-    return bucket, "".join(f"{part}/" for part in parts)
+def _outgoing(file: OutgoingFile, there: dict[str, RemoteFile]) -> Outgoing:
+    local = local_file(file.path)
+    if local is None:
+        raise StorageError(f"{file.path}: cannot be read; it is gone, or no ordinary file")
+    remote = there.get(file.name)
+    return Outgoing(local, file.name, remote.generation if remote else 0, file.content_type, file.cache_control)
 
 
-def crc32c_of(path: Path) -> str:
-    """The CRC-32C of a file as Google Cloud Storage writes it: base64 of its four bytes, the highest first."""
-    checksum = _module("google_crc32c").Checksum()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                checksum.update(chunk)
-    except OSError as error:
-        raise storage_error(path, error, "read") from error
-    return base64.b64encode(checksum.digest()).decode()
-
-
-def _client() -> Any:
-    """The client of the user's own credentials; of none where STORAGE_EMULATOR_HOST names a stand-in."""
-    return _module("google.cloud.storage").Client()
-
-
-def _retry() -> Any:
-    return _module("google.cloud.storage.retry").DEFAULT_RETRY.with_timeout(PATIENCE_S)
-
-
-def _module(name: str) -> Any:
-    """One of Google's modules, without the remark that a part of gRPC is missing, which nothing here uses."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ImportWarning)
-        return import_module(name)
-
-
-def _differs(file: OutgoingFile, blob: Any) -> bool:
-    if blob is None or blob.size != file.path.stat().st_size or blob.crc32c != crc32c_of(file.path):
+def _differs(file: OutgoingFile, there: dict[str, RemoteFile]) -> bool:
+    remote, local = there.get(file.name), local_file(file.path)
+    if remote is None or local is None or remote.size != local.size or remote.crc32c != crc32c_of(file.path):
         return True
-    return bool(blob.content_type != file.content_type or (blob.cache_control or "") != file.cache_control)
-
-
-def _send(
-    files: Sequence[OutgoingFile], bucket: Any, prefix: str, retry: Any, at_once: int, progress: Progress
-) -> None:
-    def one(file: OutgoingFile) -> None:
-        blob = bucket.blob(prefix + file.name)
-        blob.cache_control = file.cache_control
-        blob.upload_from_filename(str(file.path), content_type=file.content_type, checksum="crc32c", retry=retry)
-
-    with ThreadPoolExecutor(at_once) as pool:
-        futures = [pool.submit(one, file) for file in files]
-        try:
-            for future in as_completed(futures):
-                future.result()
-                progress.advance()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-@contextmanager
-def _told(target: str) -> Iterator[None]:
-    """What the client raises, as one line that names the target."""
-    from requests import RequestException
-
-    api, auth = _module("google.api_core.exceptions"), _module("google.auth.exceptions")
-    storage = _module("google.cloud.storage.exceptions")
-    try:
-        yield
-    except auth.GoogleAuthError as error:
-        raise WriteError(
-            f"{target}: no credentials for Google Cloud; log in with `gcloud auth application-default login` "
-            f"({_short(error)})"
-        ) from error
-    except (api.GoogleAPIError, storage.InvalidResponse, RequestException) as error:
-        raise WriteError(f"{target}: cannot be written: {_short(error)}") from error
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    return (remote.content_type, remote.cache_control) != (file.content_type, file.cache_control)

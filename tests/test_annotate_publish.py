@@ -10,16 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from servers import gcs_server
 
-from ceruleanml import storage_upload
+from ceruleanml import storage_bucket, storage_upload
 from ceruleanml.annotation.publishing import outgoing, publish_page
 from ceruleanml.errors import StorageError, UsageError, WriteError
-from ceruleanml.storage_upload import OutgoingFile, crc32c_of, split_target, upload
-
-
-@pytest.fixture(autouse=True)
-def no_asking_beside(monkeypatch):
-    """The client asks for the bucket's own record in a thread, and where nobody answers goes on for long."""
-    monkeypatch.setenv("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
+from ceruleanml.mirror_checksums import crc32c_of
+from ceruleanml.storage_bucket import split_location
+from ceruleanml.storage_upload import OutgoingFile, upload
 
 
 @pytest.fixture(scope="module")
@@ -94,17 +90,16 @@ def test_an_upload_that_was_cut_short_goes_on(bucket, tmp_path, monkeypatch):
         path = tmp_path / f"{number}.json"
         path.write_text(json.dumps(number))
         files.append(OutgoingFile(path, path.name, "application/json", "no-cache"))
-    original, sent = storage_upload._send, []
+    original = storage_upload.send_all
 
-    def cut(batch, *rest):
-        original(batch[:5], *rest)
-        sent.append(5)
+    def cut(place, batch, *rest):
+        original(place, batch[:5], *rest)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(storage_upload, "_send", cut)
+    monkeypatch.setattr(storage_upload, "send_all", cut)
     with pytest.raises(KeyboardInterrupt):
         upload([files], "gs://others/cut")
-    monkeypatch.setattr(storage_upload, "_send", original)
+    monkeypatch.setattr(storage_upload, "send_all", original)
     report = upload([files], "gs://others/cut")
     assert (report.sent, report.unchanged) == (7, 5)
 
@@ -131,7 +126,7 @@ def test_many_at_once_and_none(bucket, tmp_path):
 @pytest.mark.parametrize("target", ["pages/a", "gs://", "s3://pages", "gs:///a", "gs://b/../a", "gs://b//a"])
 def test_a_target_must_be_a_place_in_a_bucket(target):
     with pytest.raises(UsageError, match="is no place in a bucket; write gs://BUCKET/PREFIX"):
-        split_target(target)
+        split_location(target)
 
 
 @pytest.mark.parametrize(
@@ -139,18 +134,18 @@ def test_a_target_must_be_a_place_in_a_bucket(target):
     [("gs://b", ("b", "")), ("gs://b/", ("b", "")), ("gs://b/a/c/", ("b", "a/c/")), ("gs://b/a", ("b", "a/"))],
 )
 def test_a_prefix_ends_in_a_slash(target, parts):
-    assert split_target(target) == parts
+    assert split_location(target) == parts
 
 
 def test_a_bucket_that_is_not_there_is_told(bucket, tmp_path):
-    with pytest.raises(WriteError, match=r"gs://missing/x: cannot be written: .*404"):
+    with pytest.raises(WriteError, match=r"gs://missing/x: there is no bucket missing, .*404"):
         publish_page(make_page(tmp_path), "gs://missing/x")
 
 
 def test_a_server_that_does_not_answer_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:1")
-    monkeypatch.setattr(storage_upload, "PATIENCE_S", 0.1)
-    with pytest.raises(WriteError, match="gs://pages: cannot be written: "):
+    monkeypatch.setattr(storage_bucket, "PATIENCE_S", 0.1)
+    with pytest.raises(WriteError, match="gs://pages: cannot be written, run it again later: "):
         upload([], "gs://pages")
 
 

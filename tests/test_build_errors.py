@@ -86,7 +86,7 @@ def test_changed_inputs_are_noticed(photopea, change, message):
 
 
 def test_out_in_a_bucket_is_refused(photopea):
-    with pytest.raises(StorageError, match="lies in a bucket, where nothing is written yet"):
+    with pytest.raises(StorageError, match="lies in a bucket, where this command writes nothing"):
         make_dataset([str(photopea / "in")], Path("gs://bucket/out"), options(photopea))
 
 

@@ -33,6 +33,7 @@ def plain(text):
         "annotation",
         "zooniverse",
         "overlays",
+        "scale",
     ],
 )
 def test_the_page_shows_what_its_commands_print(tmp_path, page):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -20,7 +21,7 @@ from ceruleanml.annotation.importing_checks import check_page_save
 from ceruleanml.annotation.importing_frames import SceneFrame, page_frames
 from ceruleanml.annotation.page_files import classes_sha256
 from ceruleanml.classes import ClassTable, load_classes
-from ceruleanml.errors import StorageError, UsageError
+from ceruleanml.errors import StorageError, UsageError, WriteError
 from ceruleanml.labels.heads import heads_of, state_of
 from ceruleanml.labels.states import annotator_of, files_of, time_of
 from ceruleanml.labels.store import Appended, append_state
@@ -40,6 +41,8 @@ class PageStore:
     classes: ClassTable
     frames: dict[str, SceneFrame]
     evaluation: frozenset[str] = frozenset()
+    synced: Callable[[str], Mapping[Path, Path]] | None = None
+    """Where the store is the copy of one in a bucket: brings a scene's states there and here. See `labels.bucket`."""
     _saving: threading.Lock = field(default_factory=threading.Lock)
 
     def hello(self) -> Json:
@@ -48,6 +51,9 @@ class PageStore:
 
     def labels(self, scene_id: str, annotator: str | None) -> Json:
         """The names of a scene's files, of those that count, and the state to go on with. Raises LabelError."""
+        if self.synced is not None:
+            with suppress(StorageError):  # without network what is here will do
+                self.synced(scene_id)
         return {
             "files": [path.name for path in files_of(self.store, scene_id)],
             "heads": [path.name for path in heads_of(self.store, scene_id)],
@@ -69,11 +75,28 @@ class PageStore:
             mine = [path for path in files_of(self.store, scene_id) if annotator_of(path) == checked.annotator]
             newest = time_of(mine[-1]) if mine else now
             time = max(checked.time, newest) if newest > now else checked.time
-            return append_state(self.store, scene_id, checked.collection, checked.annotator, time)
+            appended = append_state(self.store, scene_id, checked.collection, checked.annotator, time)
+            return self._sent(scene_id, appended)
+
+    def _sent(self, scene_id: str, appended: Appended) -> Appended:
+        """The state, also in the bucket where there is one. Raises WriteError; saved again, it is sent again."""
+        if self.synced is None:
+            return appended
+        try:
+            moved = self.synced(scene_id)
+        except StorageError as error:
+            raise WriteError(str(error)) from error
+        return replace(appended, path=moved.get(appended.path, appended.path))
 
 
-def open_page(page: Path, store: Path, classes: ClassTable | None = None, evaluation: Iterable[str] = ()) -> PageStore:
-    """The page and its store, which is made where it is missing.
+def open_page(
+    page: Path,
+    store: Path,
+    classes: ClassTable | None = None,
+    evaluation: Iterable[str] = (),
+    synced: Callable[[str], Mapping[Path, Path]] | None = None,
+) -> PageStore:
+    """The page and its store, which is made where it is missing; `synced` as in PageStore.
 
     Raises StorageError where `page` was not prepared, UsageError where it was prepared with another class table.
     """
@@ -84,7 +107,7 @@ def open_page(page: Path, store: Path, classes: ClassTable | None = None, evalua
     queue = read_json(page / "data" / "queue.json")
     if queue.get("classes_sha256") not in (None, classes_sha256(classes)):
         raise UsageError(f"{page}: was prepared with another class table; give the same with --classes")
-    return PageStore(page.resolve(), make_folder(store), classes, frames, frozenset(evaluation))
+    return PageStore(page.resolve(), make_folder(store), classes, frames, frozenset(evaluation), synced)
 
 
 class PageServer(ThreadingHTTPServer):

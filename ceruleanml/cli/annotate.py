@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ceruleanml.cli.buckets import as_written, brought, brought_labels, output, served_store
 from ceruleanml.cli.console import SOME_FAILED, console_progress, counted, one_line
 from ceruleanml.cli.options import Classes, Georeference, Polarisation, Quiet, Scenes, Seed
 
@@ -19,7 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Out = Annotated[Path, typer.Option(help="The page's folder. It appears whole or not at all.")]
+Out = Annotated[Path, typer.Option(help="The page's folder, gs:// too. Here it appears whole or not at all.")]
 Predictions = Annotated[
     list[str] | None,
     typer.Option(help="Pre-labels: a folder or a file of ceruleanml predict. Repeat for more."),
@@ -109,11 +110,11 @@ def prepare(
     from ceruleanml.scenes.scene import Radiometry
 
     options = PageOptions(
-        predictions=tuple(predictions or ()),
-        selection=selection,
-        queue=queue,
-        dataset=dataset,
-        store=store,
+        predictions=tuple(brought(one, quiet) for one in predictions or ()),
+        selection=brought(selection, quiet),
+        queue=brought(queue, quiet),
+        dataset=brought(dataset, quiet),
+        store=brought_labels(store, quiet),
         overlays=tuple(parse_overlay(text) for text in overlay or []),
         georeference=georeference,
         grid=grid,
@@ -121,15 +122,16 @@ def prepare(
         polarisation=polarisation.lower(),
         radiometry=Radiometry(radiometry, db_range, subtract_noise),
         bits=bits,
-        classes=load_classes(classes),
+        classes=load_classes(brought(classes, quiet)),
         blind_share=blind_share,
         twins=not no_twins,
         title=title,
         seed=seed,
     )
-    report = prepare_page(scenes, out, options, workers, scheduler, console_progress(quiet))
+    with output(out, quiet) as folder:
+        report = prepare_page(scenes, folder, options, workers, scheduler, console_progress(quiet))
     if not quiet:
-        _print_prepared(report)
+        _print_prepared(report, out)
     return SOME_FAILED if report.failed else 0
 
 
@@ -144,7 +146,7 @@ def demo(
 
     report = demo_page(out, seed, console_progress(quiet))
     if not quiet:
-        _print_prepared(report)
+        _print_prepared(report, out)
     return SOME_FAILED if report.failed else 0
 
 
@@ -169,10 +171,12 @@ def serve(
     from ceruleanml.annotation.page_server import serve as serve_page
     from ceruleanml.classes import load_classes
 
-    content = open_page(page, store, load_classes(classes), evaluation_scenes(evaluation))
+    root, synced = served_store(store)
+    table, judged = load_classes(brought(classes, False)), evaluation_scenes(brought(evaluation, False))
+    content = open_page(brought(page, False), root, table, judged, synced)
 
     def announce(url: str) -> None:
-        typer.echo(f"{page} saves into {store}; end with Ctrl-C: {url}")
+        typer.echo(f"{as_written(page)} saves into {as_written(store)}; end with Ctrl-C: {url}")
         if open_browser:
             import webbrowser
 
@@ -193,7 +197,7 @@ def publish(
     """
     from ceruleanml.annotation.publishing import publish_page
 
-    report = publish_page(page, target, console_progress(quiet))
+    report = publish_page(page, target, console_progress(quiet, in_bytes=True))
     if not quiet:
         sent = counted(report.sent, "file")
         typer.echo(f"{target}: sent {sent}, {report.sent_bytes / 1e6:,.1f} MB; {report.unchanged:,} were there already")
@@ -236,7 +240,7 @@ def photopea_links(
         typer.echo(f"{out} links {counted(len(scene_ids), 'scene')}")
 
 
-def _print_prepared(report: PrepareReport) -> None:
+def _print_prepared(report: PrepareReport, out: Path) -> None:
     for error in report.failed.values():
         typer.echo(f"failed: {one_line(error)}", err=True)
     if report.beside:
@@ -245,4 +249,4 @@ def _print_prepared(report: PrepareReport) -> None:
     verb = "made" if report.prepared_now else "is there already:"
     good = report.scenes - len(report.failed)
     items, scenes = counted(report.items, "item"), counted(report.scenes, "scene")
-    typer.echo(f"{report.out}/index.html {verb} a queue of {items} in {good:,} of {scenes}")
+    typer.echo(f"{as_written(out)}/index.html {verb} a queue of {items} in {good:,} of {scenes}")

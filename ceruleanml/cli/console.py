@@ -13,14 +13,19 @@ SOME_FAILED = 3
 class Bar:
     """A Progress drawn by rich: share, rate and time left. Notes stay above the bar."""
 
-    def __init__(self) -> None:
+    def __init__(self, in_bytes: bool = False) -> None:
         from rich import progress
         from rich.console import Console
 
+        done = (
+            (progress.DownloadColumn(), progress.TransferSpeedColumn())
+            if in_bytes
+            else (progress.MofNCompleteColumn(),)
+        )
         columns = (
             progress.TextColumn("{task.description}"),
             progress.BarColumn(),
-            progress.MofNCompleteColumn(),
+            *done,
             progress.TimeElapsedColumn(),
             progress.TextColumn("left"),
             progress.TimeRemainingColumn(),
@@ -65,6 +70,6 @@ def one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
 
 
-def console_progress(quiet: bool) -> Progress:
-    """A bar on a terminal, nothing elsewhere or with `quiet`."""
-    return Bar() if sys.stderr is not None and sys.stderr.isatty() and not quiet else Silent()
+def console_progress(quiet: bool, in_bytes: bool = False) -> Progress:
+    """A bar on a terminal, nothing elsewhere or with `quiet`; `in_bytes` where steps are bytes, with their rate."""
+    return Bar(in_bytes) if sys.stderr is not None and sys.stderr.isatty() and not quiet else Silent()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ceruleanml.cli.buckets import GrowingStore, brought, label_store
 from ceruleanml.cli.console import SOME_FAILED, console_progress, counted, one_line
 from ceruleanml.cli.options import Classes, Georeference, Quiet
 
@@ -71,16 +72,18 @@ def import_labels(
     rules = ImportRules(
         annotator=annotator,
         complete=complete,
-        frames=frames_of(scenes or [], page, georeference),
-        evaluation=frozenset() if allow_evaluation else evaluation_scenes(evaluation),
-        classes=load_classes(classes),
+        frames=frames_of(scenes or [], brought(page, quiet), georeference),
+        evaluation=frozenset() if allow_evaluation else evaluation_scenes(brought(evaluation, quiet)),
+        classes=load_classes(brought(classes, quiet)),
     )
-    report = import_files(files, store, rules, progress=console_progress(quiet))
-    _print(report, store, quiet)
+    with label_store(store, quiet) as growing:
+        here = [brought(file, quiet) for file in files]
+        report = import_files(here, growing.root, rules, progress=console_progress(quiet))
+    _print(report, growing, quiet)
     return SOME_FAILED if report.refused else 0
 
 
-def _print(report: ImportReport, store: Path, quiet: bool) -> None:
+def _print(report: ImportReport, store: GrowingStore, quiet: bool) -> None:
     """A line for each file. Raises LabelError where all were refused: then nothing was done."""
     from ceruleanml.errors import LabelError
 
@@ -97,4 +100,4 @@ def _print(report: ImportReport, store: Path, quiet: bool) -> None:
             typer.echo(f"note: {one_line(note)}")
         slicks = counted(one.slicks, "slick")
         said = f"{slicks} by {one.annotator}" if one.is_new else f"{slicks} by {one.annotator}, there already"
-        typer.echo(f"{one.path.relative_to(store)}: {said}")
+        typer.echo(f"{store.name_of(one.path)}: {said}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ceruleanml.cli.buckets import brought, brought_labels, is_in_bucket
 from ceruleanml.cli.console import console_progress, counted, one_line
 from ceruleanml.cli.options import Classes, Georeference, Quiet
 
@@ -65,7 +66,7 @@ def list_scenes(store: Store, classes: Classes = None, as_json: AsJson = False) 
     from ceruleanml.labels.overview import scene_rows
     from ceruleanml.labels.snapshots import open_store
 
-    rows = scene_rows(open_store(store), load_classes(classes))
+    rows = scene_rows(open_store(brought_labels(store, as_json)), load_classes(classes))
     if as_json:
         _print_json([row.as_json for row in rows])
         return
@@ -80,7 +81,7 @@ def show(store: Store, scene: Scene, classes: Classes = None, as_json: AsJson = 
     from ceruleanml.labels.overview import scene_document
     from ceruleanml.labels.snapshots import open_store
 
-    document = scene_document(open_store(store), scene, load_classes(classes))
+    document = scene_document(open_store(brought_labels(store, as_json)), scene, load_classes(classes))
     if as_json:
         _print_json(document)
         return
@@ -96,10 +97,12 @@ def snapshot(store: Store, name: Name = None, quiet: Quiet = False) -> None:
     from ceruleanml.errors import UsageError
     from ceruleanml.labels.snapshots import open_store, take_snapshot
 
-    opened = open_store(store)
+    opened = open_store(brought_labels(store, quiet))
     if opened.snapshot is not None:
         raise UsageError(f"{store}: is a snapshot already; name the store without @")
     taken = take_snapshot(opened.root, name)
+    if is_in_bucket(store):
+        brought_labels(store, quiet)  # the snapshot goes up
     if not quiet:
         known = name or taken.sha256[:12]
         typer.echo(f"{taken.sha256}")
@@ -114,10 +117,10 @@ def diff(before: Before, after: After = None, classes: Classes = None, as_json: 
     from ceruleanml.labels.changes import changes
     from ceruleanml.labels.snapshots import open_store
 
-    first = open_store(before)
+    first = open_store(brought_labels(before, as_json))
     if first.snapshot is None:
         raise UsageError(f"{before}: name the earlier snapshot, as in {before}@NAME")
-    found = changes(first, open_store(after or first.root), load_classes(classes))
+    found = changes(first, open_store(brought_labels(after, as_json) or first.root), load_classes(classes))
     if as_json:
         _print_json([scene.as_json for scene in found])
         return
@@ -151,7 +154,9 @@ def agreement(
 
     table = load_classes(classes)
     locations = {scene_id_of(location): location for location in find_scenes(scenes)} if scenes else {}
-    pairs, notes = compare(open_store(store), table, Frames(locations, georeference, grid, resolution))
+    pairs, notes = compare(
+        open_store(brought_labels(store, as_json)), table, Frames(locations, georeference, grid, resolution)
+    )
     rows = rows_of(pairs, table)
     if as_json:
         _print_json({"agreement": rows, "definitions": DEFINITIONS, "notes": notes})
@@ -191,10 +196,13 @@ def suspects(
     if (labels is None) == (dataset is None):
         raise UsageError("say whose labels are doubted: --labels or --dataset")
     progress = console_progress(quiet)
+    probabilities = brought(probabilities, quiet)
     if dataset is not None:
-        found = of_dataset(probabilities, dataset, progress)
+        found = of_dataset(probabilities, brought(dataset, quiet), progress)
     else:
-        found = of_labels(probabilities, Path(str(labels)), load_classes(classes), tile_size, progress)
+        found = of_labels(
+            probabilities, Path(str(brought_labels(labels, quiet))), load_classes(classes), tile_size, progress
+        )
     path, listed = write_suspects(out, found, most, kind)
     for note in found.notes:
         typer.echo(f"note: {one_line(note)}")

@@ -19,6 +19,7 @@ from ceruleanml.cli.import_labels import import_labels
 from ceruleanml.cli.labels import app as labels
 from ceruleanml.cli.loop import app as loop
 from ceruleanml.cli.make_dataset import make_dataset
+from ceruleanml.cli.mirror import mirror
 from ceruleanml.cli.partition import partition
 from ceruleanml.cli.predict import predict
 from ceruleanml.cli.score import score
@@ -37,6 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("simulate-scenes")(simulate_scenes)
+app.command("mirror")(mirror)
 app.command("partition")(partition)
 app.command("make-dataset")(make_dataset)
 app.command("describe")(describe)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ceruleanml.cli.buckets import as_written, brought, brought_labels, output, sent_snapshot
 from ceruleanml.cli.console import SOME_FAILED, console_progress, counted, one_line
 from ceruleanml.cli.options import (
     Classes,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from ceruleanml.datasets.options import BuildOptions
 
 
-Out = Annotated[Path, typer.Option(help="The data set folder to make. It appears whole or not at all.")]
+Out = Annotated[Path, typer.Option(help="The data set folder to make, gs:// too. Here it appears whole or not at all.")]
 Context = Annotated[
     list[str] | None,
     typer.Option(
@@ -116,7 +117,7 @@ def make_dataset(
     from ceruleanml.scenes.scene import Radiometry
 
     options = BuildOptions(
-        labels=labels,
+        labels=brought_labels(labels, quiet),
         georeference=georeference,
         context=tuple(parse_context(text) for text in context or []),
         grid=grid,
@@ -125,10 +126,10 @@ def make_dataset(
         stride=None if stride is None else _size(stride, "--stride"),
         min_valid=min_valid,
         empty_tiles=_share(empty_tiles),
-        hard_negatives=frozenset(_lines(hard_negatives)),
+        hard_negatives=frozenset(_lines(brought(hard_negatives, quiet))),
         polarisation=polarisation.lower(),
         radiometry=Radiometry(radiometry, db_range, subtract_noise),
-        classes=load_classes(classes),
+        classes=load_classes(brought(classes, quiet)),
         mask_class=mask_class,
         mask_threshold=mask_threshold,
         keep_scenes=keep_scenes,
@@ -136,7 +137,7 @@ def make_dataset(
     )
     if dry_run:
         return _estimate(scenes, options, quiet)
-    return _build(scenes, out, options, workers, scheduler, quiet)
+    return _build(scenes, out, options, labels, workers, scheduler, quiet)
 
 
 def _estimate(scenes: list[str], options: BuildOptions, quiet: bool) -> int:
@@ -148,13 +149,21 @@ def _estimate(scenes: list[str], options: BuildOptions, quiet: bool) -> int:
 
 
 def _build(
-    scenes: list[str], out: Path, options: BuildOptions, workers: int, scheduler: str | None, quiet: bool
+    scenes: list[str],
+    out: Path,
+    options: BuildOptions,
+    labels: str | None,
+    workers: int,
+    scheduler: str | None,
+    quiet: bool,
 ) -> int:
     from ceruleanml.datasets.build import make_dataset
 
-    report = make_dataset(scenes, out, options, workers, scheduler, console_progress(quiet))
+    with output(out, quiet) as folder:
+        report = make_dataset(scenes, folder, options, workers, scheduler, console_progress(quiet))
     if not quiet:
-        _print_report(report)
+        _print_report(report, out)
+    sent_snapshot(labels, quiet)
     return SOME_FAILED if report.failed else 0
 
 
@@ -181,14 +190,14 @@ def _lines(path: Path | None) -> list[str]:
         raise UsageError(f"--hard-negatives {path}: cannot be read as a list of tile ids: {error}") from error
 
 
-def _print_report(report: BuildReport) -> None:
+def _print_report(report: BuildReport, out: Path) -> None:
     _print_notes(report.notes)
     for error in report.failed.values():
         typer.echo(f"failed: {one_line(error)}", err=True)
     verb = "made" if report.built_now else "is there already:"
     built = f"{report.scenes - len(report.failed):,} of {counted(report.scenes, 'scene')}"
     tiles, annotations = counted(report.tiles, "tile"), counted(report.annotations, "annotation")
-    typer.echo(f"{report.out} {verb} {tiles} with {annotations} from {built}")
+    typer.echo(f"{as_written(out)} {verb} {tiles} with {annotations} from {built}")
 
 
 def _print_notes(notes: dict[str, list[str]]) -> None:

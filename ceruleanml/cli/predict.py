@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ceruleanml.cli.buckets import as_written, brought, output
 from ceruleanml.cli.console import SOME_FAILED, console_progress, counted, one_line
 from ceruleanml.cli.options import Georeference, Quiet, Scenes
 
@@ -14,10 +15,13 @@ if TYPE_CHECKING:
     from ceruleanml.inference.predict import PredictReport
 
 Model = Annotated[
-    Path, typer.Argument(help="A run folder of ceruleanml train, or an exported .pt, .onnx or .pt2 file.")
+    Path, typer.Argument(help="A run folder of ceruleanml train, or an exported .pt, .onnx or .pt2 file; gs:// too.")
 ]
 Out = Annotated[
-    Path, typer.Option(help="Folder for <scene_id>.geojson; started again with the same options, it goes on there.")
+    Path,
+    typer.Option(
+        help="Folder for <scene_id>.geojson, gs:// too; started again with the same options, it goes on there."
+    ),
 ]
 Context = Annotated[
     list[str] | None,
@@ -100,23 +104,25 @@ def predict(
         tiling=tiling,
         overlap=overlap,
         flips=flips,
-        ocean=ocean,
+        ocean=brought(ocean, quiet),
         thresholds=dict(parse_threshold(text) for text in threshold or []),
         min_area_km2=min_area,
         probabilities=probabilities,
         batch_size=batch_size,
         device=device,
     )
-    report = predict_scenes(model, scenes, out, options, workers, scheduler, console_progress(quiet))
+    model = brought(model, quiet)
+    with output(out, quiet) as folder:
+        report = predict_scenes(model, scenes, folder, options, workers, scheduler, console_progress(quiet))
     if not quiet:
-        _print_report(report)
+        _print_report(report, out)
     return SOME_FAILED if report.failed else 0
 
 
-def _print_report(report: PredictReport) -> None:
+def _print_report(report: PredictReport, out: Path) -> None:
     for error in report.failed.values():
         typer.echo(f"failed: {one_line(error)}", err=True)
     total = len(report.slicks) + len(report.failed)
     verb = "made" if report.predicted_now else "is there already:"
     slicks = counted(sum(report.slicks.values()), "slick")
-    typer.echo(f"{report.out} {verb} {slicks} in {len(report.slicks):,} of {counted(total, 'scene')}")
+    typer.echo(f"{as_written(out)} {verb} {slicks} in {len(report.slicks):,} of {counted(total, 'scene')}")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ceruleanml.cli.buckets import as_written, brought, is_in_bucket, output
 from ceruleanml.cli.console import SOME_FAILED, Lines, console_progress, counted, one_line
 from ceruleanml.cli.options import Quiet
 
@@ -77,10 +81,11 @@ def train(
     return 0
 
 
-def _train(config: TrainConfig, resume: bool, quiet: bool) -> None:
+def _train(config: TrainConfig, resume: bool, quiet: bool, shown: str | None = None) -> None:
     from ceruleanml.models.training import train as train_model
 
-    report = train_model(config, resume, training_progress(quiet))
+    with _run_here(config, quiet) as run:
+        report = train_model(config, resume, training_progress(quiet))
     if quiet or not report.leads:
         return
     if report.was_finished:
@@ -89,16 +94,17 @@ def _train(config: TrainConfig, resume: bool, quiet: bool) -> None:
     score = report.figures.get("mean_iou")
     judged = "" if score is None else f"; mean IoU at validation {score:.3f}"
     took = f"{counted(report.steps, 'step')}, {report.epochs:g} epochs, {report.seconds / 60:.1f} min"
-    typer.echo(f"{report.run}: {took}{judged}")
+    typer.echo(f"{shown or run}: {took}{judged}")
 
 
 def _resume(run: Path, overrides: list[str], quiet: bool) -> int:
     from ceruleanml.models.groups import changed
     from ceruleanml.models.run_folder import read_config
 
-    config = changed(read_config(run), overrides)
-    config.run = str(run)
-    _train(config, True, quiet)
+    with output(run, quiet) as folder:
+        config = changed(read_config(folder), overrides)
+        config.run = str(folder)
+        _train(config, True, quiet, as_written(run))
     return 0
 
 
@@ -114,10 +120,36 @@ def _sweep(overrides: list[str], quiet: bool) -> int:
 def _find_lr(config: TrainConfig, quiet: bool) -> int:
     from ceruleanml.models.lr_finder import find_lr
 
-    report = find_lr(config, training_progress(quiet))
+    with _run_here(config, quiet) as run:
+        report = find_lr(config, training_progress(quiet))
     if not quiet:
-        typer.echo(f"trainer.lr={report.lr:.2g} is proposed; see {report.plot}")
+        typer.echo(f"trainer.lr={report.lr:.2g} is proposed; see {run}/plots/{report.plot.name}")
     return 0
+
+
+@contextmanager
+def _run_here(config: TrainConfig, quiet: bool) -> Iterator[str]:
+    """Let the settings name folders on this machine, for a `with`; the run's own, as it was written."""
+    written = config.run
+    if is_in_bucket(written) and os.environ.get("WORLD_SIZE", "1") != "1":
+        from ceruleanml.errors import UsageError
+
+        raise UsageError(f"run={written}: several processes train; give run= a folder here, and mirror it afterwards")
+    for name in ("train", "validation"):
+        setattr(config.data, name, _data_here(getattr(config.data, name), quiet))
+    with output(Path(written), quiet) as folder:
+        if is_in_bucket(written):
+            config.run = str(folder)
+        yield written
+
+
+def _data_here(location: str | None, quiet: bool) -> str | None:
+    """A data set on this machine. What a run was trained on before may be a copy of what a bucket holds."""
+    if location is not None and not is_in_bucket(location) and not Path(location).exists():
+        from ceruleanml.mirror_cache import origin_of
+
+        location = origin_of(location)
+    return brought(location, quiet)
 
 
 def training_progress(quiet: bool) -> Progress:

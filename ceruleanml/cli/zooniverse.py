@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ceruleanml.cli.buckets import as_written, label_store
 from ceruleanml.cli.console import SOME_FAILED, console_progress, counted, one_line
 from ceruleanml.cli.options import Classes, Quiet
 
@@ -108,7 +109,8 @@ def zooniverse_import(
     tools = dict(parse_tool(text, table) for text in tool or [])
     rules = CrowdRules(MarkRules(tools, table), votes, line_width, workflow, evaluation_scenes(evaluation))
     votes_file = votes_file or export.with_name(f"{export.stem}_votes.csv")
-    report = import_export(export, page, store, rules, votes_file)
+    with label_store(store, quiet) as growing:
+        report = import_export(export, page, growing.root, rules, votes_file)
     for note in report.notes:
         typer.echo(f"note: {one_line(note)}", err=True)
     for error in report.refused.values():
@@ -118,7 +120,7 @@ def zooniverse_import(
         items, slicks = counted(report.decided, "item"), counted(report.slicks, "slick")
         typer.echo(
             f"{items} decided with {slicks}, {report.waiting:,} waiting for votes; "
-            f"{counted(new, 'new state')} of {counted(len(report.states), 'scene')} in {store}"
+            f"{counted(new, 'new state')} of {counted(len(report.states), 'scene')} in {as_written(store)}"
         )
         typer.echo(f"votes: {votes_file}")
     return SOME_FAILED if report.refused else 0
