@@ -5,6 +5,7 @@ Usage: python benchmarks/run.py [FOLDER]      FOLDER keeps the scenes it makes (
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ import coco_evaluation
 import inference
 import loading
 import make_dataset
+import mirror
 import page
 import reading
 import scoring
@@ -99,12 +101,18 @@ def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(temporary)
-        for name in ("one", "many", "models", "choice", "page"):
+        for name in ("one", "many", "models", "choice", "page", "mirror"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         print(f"{'what':58} {'measured':44} {'bar':16} verdict")
-        for what, measured, bar, met in chain(
-            rows(folder), model_rows(folder / "models"), choice_rows(folder / "choice"), page.rows(folder / "page")
-        ):
+        parts = [
+            rows(folder),
+            model_rows(folder / "models"),
+            choice_rows(folder / "choice"),
+            page.rows(folder / "page"),
+        ]
+        if shutil.which("gcloud"):  # what it is compared with
+            parts.append(mirror.rows(folder / "mirror"))
+        for what, measured, bar, met in chain(*parts):
             print(f"{what:58} {measured:44} {bar:16} {'met' if met else 'SHORT'}", flush=True)
 
 
