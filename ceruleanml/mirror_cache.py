@@ -17,7 +17,7 @@ from pathlib import Path
 from ceruleanml.errors import StorageError, UsageError, WriteError
 from ceruleanml.locks import locked
 from ceruleanml.mirror import MirrorReport, carry_out, plan_mirror
-from ceruleanml.mirror_checksums import cache_folder, crc32c_of
+from ceruleanml.mirror_checksums import Checksums, cache_folder, crc32c_of
 from ceruleanml.mirror_plan import Change
 from ceruleanml.progress import Progress, Silent
 from ceruleanml.storage import make_folder, read_json, storage_error, write_json
@@ -25,7 +25,7 @@ from ceruleanml.storage_bucket import GCS_PREFIX, open_place, split_location
 
 LOOK_AGAIN_S = 0.2
 Known = Mapping[str, tuple[int, str]]
-"""Generation and CRC-32C of each object that a command knew of when it last brought its output up."""
+"""Generation and CRC-32C of each object that an unfinished command began with; generation 0 after a finished one."""
 
 
 def location_of(location: str | Path) -> str:
@@ -89,11 +89,13 @@ def remote_output(location: str | Path, progress: Progress | None = None) -> Ite
     folder = copy_of(text, cache, "outputs")
     with one_at_a_time(text, cache, progress):
         record = make_folder(folder.parent) / f".{folder.name}.known.json"
-        known = _brought_here(text, folder, _known(record) if folder.is_dir() else {}, progress)
+        if not folder.is_dir():
+            _keep(record, {})  # what was known of a folder that is gone would look as if a command had emptied it
+        known = _brought_here(text, folder, _known(record), progress)
         _keep(record, known)
         yield folder
         _brought_up(text, folder, known, progress)
-        _keep(record, _listed(text))
+        _keep(record, _finished(text, folder))
 
 
 def copy_of(location: str, cache: Path, kind: str) -> Path:
@@ -143,7 +145,11 @@ def _brought_here(location: str, folder: Path, known: Known, progress: Progress 
         path = folder / name
         if name not in plan.remote and path.is_file() and crc32c_of(path) == crc32c:
             path.unlink()  # another machine did so, in the bucket
-    return {name: (file.generation, file.crc32c) for name, file in plan.remote.items()}
+    return {
+        name: (file.generation, file.crc32c)
+        for name, file in plan.remote.items()
+        if name in known or (folder / name).is_file()  # what cannot be a file here is no loss of a command
+    }
 
 
 def _brought_up(location: str, folder: Path, known: Known, progress: Progress | None) -> None:
@@ -158,8 +164,10 @@ def _brought_up(location: str, folder: Path, known: Known, progress: Progress | 
     inner = tuple(change for change in plan.moves if "/" in change.name)
     last = tuple(change for change in plan.moves if "/" not in change.name)  # they say that the rest is there
     deletes = tuple(change for change in plan.deletes if _is_ours(change, known))
-    for part in (replace(plan, moves=inner, deletes=()), replace(plan, moves=last, deletes=deletes)):
-        _check(carry_out(part, progress=progress), location, WriteError)
+    _check(carry_out(replace(plan, moves=inner, deletes=()), progress=progress), location, WriteError)
+    for name, why in plan.left_out.items():
+        raise WriteError(f"{location}: {name} {why}; what was made here lies in {folder}")
+    _check(carry_out(replace(plan, moves=last, deletes=deletes), progress=progress), location, WriteError)
 
 
 def _is_ours(change: Change, known: Known) -> bool:
@@ -171,9 +179,16 @@ def _sum(change: Change, known: Known) -> str | None:
     return known[change.name][1] if change.name in known else None
 
 
-def _listed(location: str) -> dict[str, tuple[int, str]]:
+def _finished(location: str, folder: Path) -> dict[str, tuple[int, str]]:
+    """What is known after a command that ended well: the files here, and of the bucket nothing.
+
+    Generation 0 is no object's. So the next command takes what lies in the bucket then, whoever wrote it, and deletes
+    nothing that it has not seen itself.
+    """
     with open_place(location) as place:
-        return {file.name: (file.generation, file.crc32c) for file in place.listed()}
+        names = [file.name for file in place.listed() if (folder / file.name).is_file()]
+    checksums = Checksums(folder)
+    return {name: (0, checksums.of(folder / name, name)) for name in names}
 
 
 def _known(record: Path) -> Known:

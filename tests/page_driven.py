@@ -49,13 +49,15 @@ def chromium():
             browser.close()
 
 
-def kill_renderers(browser: Browser) -> None:
-    """End the processes that draw pages, as the system does when memory runs out."""
+def kill_renderer(browser: Browser) -> None:
+    """End the process that draws the page, as the system does when memory runs out.
+
+    It is the one that worked most. Those that the browser keeps ready live on: one that dies while a new tab takes it
+    leaves a tab that never opens.
+    """
     processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
-    for process in processes:
-        if process["type"] == "renderer":
-            with contextlib.suppress(ProcessLookupError):  # that of a tab just closed may be gone already
-                os.kill(process["id"], signal.SIGKILL)
+    renderers = [process for process in processes if process["type"] == "renderer"]
+    os.kill(max(renderers, key=lambda process: process["cpuTime"])["id"], signal.SIGKILL)
 
 
 class Hand:

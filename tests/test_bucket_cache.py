@@ -157,6 +157,59 @@ def test_what_another_writer_added_meanwhile_stays(bucket):
     assert bucket.sums("runs/first/") == sums(a=b"a", b=b"theirs")
 
 
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_what_another_writer_did_after_a_command_ended_is_taken_by_the_next(bucket, name):
+    with remote_output(OUT) as folder:
+        write_files(folder, {"a": b"a"})
+    bucket.put(f"runs/first/{name}", b"theirs")
+    with remote_output(OUT) as folder:
+        assert files_in(folder) == {"a": b"a"} | {name: b"theirs"}
+        write_files(folder, {"c": b"c"})
+    assert bucket.sums("runs/first/") == sums(**({"a": b"a", "c": b"c"} | {name: b"theirs"}))
+
+
+def test_what_another_writer_added_is_not_deleted_by_the_next_command(bucket):
+    with remote_output(OUT) as folder:
+        write_files(folder, {"a": b"a"})
+        bucket.put("runs/first/b", b"theirs")
+    with remote_output(OUT) as folder:
+        write_files(folder, {"c": b"c"})
+    assert bucket.sums("runs/first/") == sums(a=b"a", b=b"theirs", c=b"c")
+
+
+@pytest.mark.parametrize("unfinished", [True, False])
+def test_an_emptied_cache_deletes_nothing_in_the_bucket(bucket, unfinished):
+    import shutil
+
+    with remote_output(OUT) as folder:
+        write_files(folder, {"a": b"a", "b": b"b"})
+    if unfinished:
+        with pytest.raises(KeyboardInterrupt), remote_output(OUT):
+            raise KeyboardInterrupt
+        shutil.rmtree(folder)
+    else:
+        for path in folder.iterdir():
+            path.unlink()
+    with remote_output(OUT) as folder:
+        assert files_in(folder) == {"a": b"a", "b": b"b"}
+    assert bucket.sums("runs/first/") == sums(a=b"a", b=b"b")
+
+
+def test_objects_that_cannot_be_files_here_stay_in_the_bucket(bucket):
+    theirs = {"x": b"1", "x/y": b"2", "z": b"3"}
+    for name, content in theirs.items():
+        bucket.put(f"runs/first/{name}", content)
+    for _ in range(2):
+        with remote_output(OUT) as folder:
+            write_files(folder, {"c": b"c"})
+    assert {name: crc32c(content) for name, content in theirs.items()}.items() <= bucket.sums("runs/first/").items()
+
+
+def test_an_output_file_that_cannot_be_an_object_is_told(bucket):
+    with pytest.raises(WriteError, match="what was made here lies in"), remote_output(OUT) as folder:
+        write_files(folder, {"a\\b": b"a"})
+
+
 def test_a_whole_bucket_is_no_output():
     message = "gs://b: is a whole bucket; name a folder in it, gs://BUCKET/FOLDER"
     with pytest.raises(UsageError, match=message), remote_output("gs://b"):

@@ -378,7 +378,7 @@ def test_a_crashed_build_without_a_scene_is_in_nobodys_way(photopea):
 
 
 def test_buckets_are_no_place_yet(photopea):
-    with pytest.raises(WriteError, match="choose a local folder"):
+    with pytest.raises(WriteError, match="choose a folder here"):
         staging.place_of(Path("s3://bucket/out"))
 
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from page_driven import Hand, chromium, kill_renderers
+from page_driven import Hand, chromium, kill_renderer
 from page_made import make_page, sea, served
 
 SHAPE = (240, 320)
@@ -82,7 +82,7 @@ def test_a_killed_renderer_loses_no_stroke(browser, either):
     either.begin((60, 120), (120, 120), steps=12)
     either.tab.wait_for_function("() => Cerulean.desk.autosave.state === 'saved' && Cerulean.desk.editor.running")
     with either.tab.expect_event("crash"):
-        kill_renderers(browser)
+        kill_renderer(browser)
     either.tab = either.new_tab()
     either.open(address)
     assert (either.ids()[drawn > 0] == 1).all()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from page_driven import chromium, kill_renderers
+from page_driven import chromium, kill_renderer
 from page_expected import inside, swept
 from page_large import CASES, large, look, opened, painted
 
@@ -56,7 +56,7 @@ def crashed(hand):
     """The page in a new tab after its renderer was killed."""
     address = hand.tab.url
     with hand.tab.expect_event("crash"):
-        kill_renderers(hand.context.browser)
+        kill_renderer(hand.context.browser)
     hand.tab = hand.new_tab()
     return hand.open(address)
 

@@ -146,7 +146,7 @@ def demo(
 
     report = demo_page(out, seed, console_progress(quiet))
     if not quiet:
-        _print_prepared(report, out)
+        _print_prepared(report, report.out)
     return SOME_FAILED if report.failed else 0
 
 

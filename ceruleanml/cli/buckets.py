@@ -88,12 +88,12 @@ def sent_snapshot(location: str | None, quiet: bool) -> None:
     """Bring the snapshot that was taken of a store in a bucket up to it, or say that it stays here."""
     if not is_in_bucket(location):
         return
-    from ceruleanml.errors import StorageError
+    from ceruleanml.errors import LabelError, StorageError
     from ceruleanml.labels.bucket import labels_here
 
     try:
-        labels_here(str(location))
-    except StorageError as error:  # who makes a data set may have no right to write there
+        labels_here(str(location), must_send=True)
+    except (LabelError, StorageError) as error:  # who makes a data set may have no right to write there
         if not quiet:
             typer.echo(f"note: the snapshot of the labels stays on this machine: {one_line(str(error))}")
 

@@ -102,7 +102,9 @@ def snapshot(store: Store, name: Name = None, quiet: Quiet = False) -> None:
         raise UsageError(f"{store}: is a snapshot already; name the store without @")
     taken = take_snapshot(opened.root, name)
     if is_in_bucket(store):
-        brought_labels(store, quiet)  # the snapshot goes up
+        from ceruleanml.labels.bucket import labels_here
+
+        labels_here(store, must_send=True)
     if not quiet:
         known = name or taken.sha256[:12]
         typer.echo(f"{taken.sha256}")

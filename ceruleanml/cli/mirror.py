@@ -92,12 +92,13 @@ def _told(report: MirrorReport, plan: MirrorPlan, target: str, seconds: float, q
     from ceruleanml.errors import WriteError
 
     refused = [f"{name} {why}" for name, why in report.failed.items()]
-    if refused and not report.moved and len(refused) == 1:
+    nothing = not report.moved and not report.deleted
+    if refused and nothing and len(refused) == 1:
         raise WriteError(f"{target}: {refused[0]}")
     for line in refused:
         typer.echo(f"failed: {one_line(line)}", err=True)
     _list_left_out(report.left_out)
-    if refused and not report.moved:
+    if refused and nothing:
         raise WriteError(f"{target}: none of {counted(len(refused), 'file')} was moved; see above")
     if not quiet:
         rate = f" in {seconds:,.1f} s, {_size(report.moved_bytes / seconds)}/s" if report.moved else ""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from ceruleanml.errors import LabelError, StorageError
+from ceruleanml.errors import LabelError, StorageError, WriteError
 from ceruleanml.labels.snapshots import FOLDER
 from ceruleanml.labels.states import MOST_SCENE, STATE, TIME, annotator_of, check_name, time_of
 from ceruleanml.mirror_cache import cached, copy_of, is_in_bucket, location_of, one_at_a_time
@@ -23,7 +23,7 @@ from ceruleanml.mirror_checksums import Checksums, cache_folder
 from ceruleanml.mirror_download import content_of
 from ceruleanml.mirror_moving import AT_ONCE, FileRefused, Taken, side_by_side
 from ceruleanml.mirror_writing import put
-from ceruleanml.progress import Progress
+from ceruleanml.progress import Progress, Silent
 from ceruleanml.storage import make_folder, storage_error
 from ceruleanml.storage_bucket import Place, RemoteFile, open_place
 
@@ -38,11 +38,13 @@ class BucketStore:
     location: str
     root: Path
 
-    def synced(self, scene_id: str | None = None, progress: Progress | None = None) -> dict[Path, Path]:
+    def synced(
+        self, scene_id: str | None = None, progress: Progress | None = None, must_send: bool = True
+    ) -> dict[Path, Path]:
         """Bring here what the copy lacks, and to the bucket what that lacks; of one scene, or of all.
 
-        The new path of each state that got another second, by its path before. Raises StorageError, WriteError; what
-        did not go up then goes up the next time.
+        The new path of each state that got another second, by its path before. What did not go up goes up the next
+        time; unless it `must_send`, it is noted only. Raises StorageError, WriteError.
         """
         below = f"{scene_id}/" if scene_id else ""
         with one_at_a_time(self.location, cache_folder(), progress):
@@ -50,15 +52,24 @@ class BucketStore:
             with open_place(self.location, "read") as place:
                 there = {file.name: file for file in place.listed(below) if is_of_store(file.name)}
                 here = names_in(self.root, scene_id)
-                missing = [file for name, file in there.items() if name not in here]
+                missing = [there[name] for name in sorted(there.keys() - set(here))]
                 for _ in side_by_side(lambda file: self._bring(place, file), missing, AT_ONCE):
                     pass
             waiting = self._waiting(here, there)
             if not waiting:
                 return {}
-            with open_place(self.location) as place:
-                sent = side_by_side(lambda name: (name, self._send(place, name)), waiting, AT_ONCE)
-                return {self.root / name: self.root / new for name, new in sent if name != new}
+            try:
+                return self._sent_all(waiting)
+            except (WriteError, LabelError) as error:
+                if must_send:
+                    raise
+                (progress or Silent()).note(f"{len(waiting)} of this machine's files did not go up: {error}")
+                return {}
+
+    def _sent_all(self, waiting: list[str]) -> dict[Path, Path]:
+        with open_place(self.location) as place:
+            sent = side_by_side(lambda name: (name, self._send(place, name)), waiting, AT_ONCE)
+            return {self.root / name: self.root / new for name, new in sent if name != new}
 
     def _waiting(self, here: list[str], there: dict[str, RemoteFile]) -> list[str]:
         """What is here and not, or not so, in the bucket."""
@@ -71,20 +82,19 @@ class BucketStore:
 
     def _bring(self, place: Place, file: RemoteFile) -> None:
         """Put an object into the copy, unless a state took its name there meanwhile: that one goes up."""
+        with suppress(FileExistsError):
+            _linked(self.root / file.name, self._content(place, file))
+
+    def _content(self, place: Place, file: RemoteFile) -> bytes:
         try:
-            content = content_of(place, file)
+            return content_of(place, file)
         except FileRefused as refused:
             raise StorageError(f"{self.location}: {file.name} {refused}") from refused
-        with suppress(FileExistsError):
-            _linked(self.root / file.name, content)
 
     def _send(self, place: Place, name: str) -> str:
         """Send a file under its name, or a state under the first free second from its time on; the name it has now."""
         path = self.root / name
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise storage_error(path, error, "read") from error
+        content = _read(path)
         if self._is_sent(place, name, content):
             return name
         if SNAPSHOT.fullmatch(name):
@@ -95,7 +105,7 @@ class BucketStore:
         new = self._next_free(place, path, content)
         theirs = place.found(name)
         if theirs is not None:
-            _replaced(path, content_of(place, theirs))
+            _replaced(path, self._content(place, theirs))
         return f"{path.parent.name}/{new.name}"
 
     def _is_sent(self, place: Place, name: str, content: bytes) -> bool:
@@ -114,7 +124,7 @@ class BucketStore:
         while True:
             time += timedelta(seconds=1)
             new = path.with_name(f"{time:{TIME}}_{annotator_of(path)}.geojson")
-            if new.exists() and new.read_bytes() != content:
+            if new.exists() and _read(new) != content:
                 continue
             if self._is_sent(place, f"{path.parent.name}/{new.name}", content):
                 with suppress(FileExistsError):
@@ -128,16 +138,17 @@ def bucket_store(location: str | Path) -> BucketStore:
     return BucketStore(text, copy_of(text, cache_folder(), "stores"))
 
 
-def labels_here(location: str | Path, progress: Progress | None = None) -> Path:
+def labels_here(location: str | Path, progress: Progress | None = None, must_send: bool = False) -> Path:
     """The labels that a location names, on this machine: a store or STORE@SNAPSHOT, or a folder of label files.
 
-    What lies in a bucket is brought here first. Raises StorageError.
+    What lies in a bucket is brought here first. What lies here alone goes up, or, unless it `must_send`, is noted: who
+    reads may have no right to write. Raises StorageError.
     """
     if not is_in_bucket(location):
         return Path(location)
     text, at, named = _split(location_of(location))
     store = bucket_store(text)
-    store.synced(progress=progress)
+    store.synced(progress=progress, must_send=must_send)
     if not names_in(store.root):
         return cached(text, progress=progress)
     return store.root.with_name(f"{store.root.name}{at}{named}")
@@ -182,7 +193,17 @@ def _linked(path: Path, content: bytes) -> None:
 
 
 def _replaced(path: Path, content: bytes) -> None:
-    os.replace(_part(path.parent, content), path)
+    try:
+        os.replace(_part(path.parent, content), path)
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise storage_error(path, error, "read") from error
 
 
 def _part(folder: Path, content: bytes) -> Path:
