@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from threading import Event
 
 import pytest
 from annotate_made import ask, make_page, post, running, save
@@ -12,7 +13,9 @@ from scenes_made import pixels, write_tiff
 from ceruleanml.cli.buckets import as_written, brought, brought_labels, is_in_bucket
 from ceruleanml.cli.ending import status_of
 from ceruleanml.cli.main import app
-from ceruleanml.labels.bucket import bucket_store
+from ceruleanml.errors import WriteError
+from ceruleanml.labels.bucket import bucket_store, labels_here
+from ceruleanml.labels.snapshots import open_store, take_snapshot
 from ceruleanml.mirror import mirror
 
 
@@ -134,6 +137,41 @@ def test_what_the_page_saves_is_in_the_bucket_before_it_is_told(bucket, tmp_path
             bucket.put("labels/a/20240501T110000Z_bob.geojson", bucket.content(next(iter(bucket.objects()))))
             heads = json.loads(ask(server, "GET", "api/labels/a")[2])["heads"]
             assert [name.split("_")[1] for name in heads] == ["ann.geojson", "bob.geojson"]
+
+
+def test_a_bucket_that_does_not_answer_keeps_no_page_waiting(bucket, tmp_path):
+    page = make_page(tmp_path)
+    store = bucket_store("gs://b/labels")
+    silent, released = Event(), Event()
+    with proxied(bucket) as proxy, pytest.MonkeyPatch.context() as patched:
+        patched.setenv("STORAGE_EMULATOR_HOST", proxy.endpoint)
+        store.synced()
+        with running(page, store.root, synced=store.synced) as server:
+            assert post(server, save())[0] == 201
+            server.content.patience_s = 0.3
+            proxy.before = lambda asked: silent.is_set() and released.wait(60)
+            silent.set()
+            assert json.loads(ask(server, "GET", "api/labels/a")[2])["heads"] == ["20240501T100000Z_ann.geojson"]
+            status, answer = post(server, save(saved="2024-05-01T10:01:00Z", slicks=2))[:2]
+            assert status == 500 and "does not answer" in json.dumps(str(answer))
+            released.set()
+            server.content.patience_s = 60
+            assert post(server, save(saved="2024-05-01T10:01:00Z", slicks=2))[0] == 200
+            assert len(bucket.objects()) == 2
+
+
+def test_who_may_only_read_a_store_can_use_it_again_and_again(bucket, tmp_path):
+    store = bucket_store("gs://b/labels")
+    store.synced()
+    with running(make_page(tmp_path), store.root, synced=store.synced) as server:
+        assert post(server, save())[0] == 201
+    with proxied(bucket) as proxy, pytest.MonkeyPatch.context() as patched:
+        patched.setenv("STORAGE_EMULATOR_HOST", proxy.endpoint)
+        proxy.refuse = lambda asked: 403 if asked.method == "POST" else None
+        for _ in range(2):
+            take_snapshot(open_store(labels_here("gs://b/labels")).root, None)
+        with pytest.raises(WriteError, match="you have no permission there"):
+            labels_here("gs://b/labels", must_send=True)
 
 
 def test_a_page_of_a_bucket_s_inputs(bucket, tmp_path, said):

@@ -29,6 +29,8 @@ from ceruleanml.storage import make_folder, read_json
 
 HOST = "127.0.0.1"
 TOKEN_BYTES = 24
+BUCKET_PATIENCE_S = 8.0
+"""So long a page waits for the bucket of its store."""
 Json = dict[str, Any]
 
 
@@ -43,6 +45,7 @@ class PageStore:
     evaluation: frozenset[str] = frozenset()
     synced: Callable[[str], Mapping[Path, Path]] | None = None
     """Where the store is the copy of one in a bucket: brings a scene's states there and here. See `labels.bucket`."""
+    patience_s: float = BUCKET_PATIENCE_S
     _saving: threading.Lock = field(default_factory=threading.Lock)
 
     def hello(self) -> Json:
@@ -53,7 +56,7 @@ class PageStore:
         """The names of a scene's files, of those that count, and the state to go on with. Raises LabelError."""
         if self.synced is not None:
             with suppress(StorageError):  # without network what is here will do
-                self.synced(scene_id)
+                self._in_time(self.synced, scene_id)
         return {
             "files": [path.name for path in files_of(self.store, scene_id)],
             "heads": [path.name for path in heads_of(self.store, scene_id)],
@@ -83,10 +86,32 @@ class PageStore:
         if self.synced is None:
             return appended
         try:
-            moved = self.synced(scene_id)
+            moved = self._in_time(self.synced, scene_id)
         except StorageError as error:
             raise WriteError(str(error)) from error
         return replace(appended, path=moved.get(appended.path, appended.path))
+
+    def _in_time(self, synced: Callable[[str], Mapping[Path, Path]], scene_id: str) -> Mapping[Path, Path]:
+        """What a scene's exchange with the bucket gives. Raises StorageError, also where the bucket is slow to answer.
+
+        The page waits for 20 seconds at most, a request to a bucket is tried for longer; it goes on in the background.
+        """
+        outcome: list[Mapping[Path, Path] | StorageError] = []
+
+        def work() -> None:
+            try:
+                outcome.append(synced(scene_id))
+            except StorageError as error:
+                outcome.append(error)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        thread.join(self.patience_s)
+        if not outcome:
+            raise StorageError(f"{scene_id}: the bucket does not answer; what is saved here goes up when it does")
+        if isinstance(outcome[0], StorageError):
+            raise outcome[0]
+        return outcome[0]
 
 
 def open_page(
