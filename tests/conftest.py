@@ -37,3 +37,22 @@ def photopea(tmp_path):
     for name in "abc":
         write_gcps(tmp_path / "gcps" / f"{name}.json")
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def bucket_server(tmp_path_factory):
+    """A server of Google Cloud Storage's protocol with the bucket `b`."""
+    from bucket_made import served_bucket
+
+    with served_bucket(tmp_path_factory.mktemp("server")) as bucket:
+        yield bucket
+
+
+@pytest.fixture
+def bucket(bucket_server, tmp_path, monkeypatch):
+    """The bucket `b`, empty, which `gs://` leads to; the cache lies in the test's own folder."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket_server.endpoint)
+    monkeypatch.setenv("CERULEANML_CACHE", str(tmp_path / "cache"))
+    for name in bucket_server.objects():
+        bucket_server.delete(name)
+    return bucket_server

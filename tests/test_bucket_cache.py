@@ -4,26 +4,10 @@ import threading
 import time
 
 import pytest
-from bucket_made import crc32c, files_in, proxied, served_bucket, write_files
+from bucket_made import crc32c, files_in, proxied, write_files
 
 from ceruleanml.errors import StorageError, UsageError, WriteError
 from ceruleanml.mirror_cache import cached, location_of, one_at_a_time, origin_of, remote_output
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with served_bucket(tmp_path_factory.mktemp("server")) as bucket:
-        yield bucket
-
-
-@pytest.fixture
-def bucket(server, tmp_path, monkeypatch):
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.endpoint)
-    monkeypatch.setenv("CERULEANML_CACHE", str(tmp_path / "cache"))
-    for name in server.objects():
-        server.delete(name)
-    return server
-
 
 OUT = "gs://b/runs/first"
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from bucket_made import files_in, proxied, served_bucket, surroundings, write_files
+from bucket_made import files_in, proxied, surroundings, write_files
 from label_states import save
 
 from ceruleanml.errors import LabelError, StorageError, WriteError
@@ -17,21 +17,6 @@ from ceruleanml.labels.store import append_state
 
 NOON = datetime(2021, 1, 1, 12, tzinfo=UTC)
 STORE = "gs://b/labels"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with served_bucket(tmp_path_factory.mktemp("server")) as bucket:
-        yield bucket
-
-
-@pytest.fixture
-def bucket(server, tmp_path, monkeypatch):
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.endpoint)
-    monkeypatch.setenv("CERULEANML_CACHE", str(tmp_path / "cache"))
-    for name in server.objects():
-        server.delete(name)
-    return server
 
 
 def machine(tmp_path, name):

@@ -137,7 +137,6 @@ def content_of(path):
     return path.read_bytes() if path.is_file() else None
 
 
-@pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not here")
 def test_gcloud_leaves_the_same_objects_and_files(bucket, tmp_path):
     here = tmp_path / "here"
     for number in range(60):

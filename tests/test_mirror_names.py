@@ -4,28 +4,13 @@ import os
 import socket
 
 import pytest
-from bucket_made import files_in, served_bucket, write_files
+from bucket_made import files_in, write_files
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ceruleanml.errors import StorageError
 from ceruleanml.mirror import mirror
 from ceruleanml.mirror_names import clashes, file_fault, is_own, object_fault
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with served_bucket(tmp_path_factory.mktemp("server")) as bucket:
-        yield bucket
-
-
-@pytest.fixture
-def bucket(server, tmp_path, monkeypatch):
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.endpoint)
-    monkeypatch.setenv("CERULEANML_CACHE", str(tmp_path / "cache"))
-    for name in server.objects():
-        server.delete(name)
-    return server
 
 
 @pytest.mark.parametrize(

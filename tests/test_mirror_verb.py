@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from bucket_made import files_in, proxied, served_bucket, surroundings, write_files
+from bucket_made import files_in, proxied, surroundings, write_files
 from processes import finished
 
 from ceruleanml.cli.ending import status_of
@@ -15,21 +15,6 @@ from ceruleanml.cli.main import app
 
 CERULEANML = Path(sys.executable).parent / "ceruleanml"
 FILES = {"a": b"a", "d/b": b"b" * 2_000_000}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with served_bucket(tmp_path_factory.mktemp("server")) as bucket:
-        yield bucket
-
-
-@pytest.fixture
-def bucket(server, tmp_path, monkeypatch):
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.endpoint)
-    monkeypatch.setenv("CERULEANML_CACHE", str(tmp_path / "cache"))
-    for name in server.objects():
-        server.delete(name)
-    return server
 
 
 @pytest.fixture
