@@ -116,7 +116,8 @@ def test_10_000_files_killed_in_the_middle_go_on(bucket, tmp_path):
     killed([here, "gs://b/x"], environment, lambda: count(there) >= MANY // 3)
     done = len(bucket.objects())
     report = mirror(str(here), "gs://b/x")
-    assert (report.moved, report.unchanged) == (MANY - done, done) and done >= MANY // 3
+    # The server still ends what the killed process had asked it for.
+    assert MANY // 3 <= done <= report.unchanged <= done + 64 and report.moved == MANY - report.unchanged
     assert bucket.sums("x/") == {name: crc32c(content) for name, content in contents.items()}
 
     down = tmp_path / "down"

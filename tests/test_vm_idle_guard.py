@@ -1,6 +1,5 @@
 """When the idle guard shuts the machine down and what holds it back: a truth table, with stand-ins for what it asks."""
 
-import datetime
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,7 +25,8 @@ def prints(text):
 
 
 def booted(minutes_ago):
-    return (datetime.datetime.now() - datetime.timedelta(minutes=minutes_ago)).strftime("%Y-%m-%d %H:%M:%S")
+    """Counted when it is asked, not when this table is made."""
+    return f"date --date='{minutes_ago} minutes ago' '+%F %T'"
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ BUSY = {
     "much load": (replace(IDLE, uptime=prints(UPTIME.format(load="31.07"))), "load 31.07"),
     "uptime fails": (replace(IDLE, uptime=FAILS), "uptime does not say the load"),
     "uptime says nonsense": (replace(IDLE, uptime=prints("load average: low")), "uptime does not say the load"),
-    "just booted": (replace(IDLE, since=prints(booted(MINUTES - 2))), f"booted less than {MINUTES} minutes ago"),
+    "just booted": (replace(IDLE, since=booted(MINUTES - 2)), f"booted less than {MINUTES} minutes ago"),
     "boot time unknown": (replace(IDLE, since=prints("")), "uptime -s does not say"),
     "boot time fails": (replace(IDLE, since=FAILS), "uptime -s does not say"),
     "boot time nonsense": (replace(IDLE, since=prints("yesterday")), "uptime -s does not say"),
@@ -129,7 +129,7 @@ UNUSED = {
     "a GPU that hums": replace(IDLE, gpu=prints("4\n0")),
     "a little load": replace(IDLE, uptime=prints(UPTIME.format(load="0.49"))),
     "without GPU by design": replace(IDLE, vendors=("0x8086", "0x1ae0"), gpu=FAILS),
-    "booted long enough ago": replace(IDLE, since=prints(booted(MINUTES + 2))),
+    "booted long enough ago": replace(IDLE, since=booted(MINUTES + 2)),
     "a tmux that was left": replace(IDLE, who=prints(TMUX)),
     "a screen that was left": replace(IDLE, who=prints(f"{SCREEN}\n{SCREEN_AFAR}\n{TMUX}")),
     "another file": replace(IDLE, files=("data/keep-running.txt",)),
