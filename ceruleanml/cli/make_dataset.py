@@ -59,6 +59,14 @@ EmptyTiles = Annotated[
 HardNegatives = Annotated[
     Path | None, typer.Option(help="Text file of tile ids that are kept even when empty tiles are dropped.")
 ]
+ReviewedOnly = Annotated[
+    bool,
+    typer.Option(
+        "--reviewed-only",
+        help="Leave tiles out that nobody went through: all are kept of scenes marked complete, of others of a label "
+        "store those that its states call reviewed.",
+    ),
+]
 RadiometryName = Annotated[
     str, typer.Option(help="dn: amplitude clipped to 0..255, as the service wants; sigma0_db: calibrated.")
 ]
@@ -91,6 +99,7 @@ def make_dataset(
     min_valid: MinValid = 0.0,
     empty_tiles: EmptyTiles = "all",
     hard_negatives: HardNegatives = None,
+    reviewed_only: ReviewedOnly = False,
     polarisation: Polarisation = "vv",
     radiometry: RadiometryName = "dn",
     db_range: DbRange = (-35.0, 0.0),
@@ -127,6 +136,7 @@ def make_dataset(
         min_valid=min_valid,
         empty_tiles=_share(empty_tiles),
         hard_negatives=frozenset(_lines(brought(hard_negatives, quiet))),
+        reviewed_only=reviewed_only,
         polarisation=polarisation.lower(),
         radiometry=Radiometry(radiometry, db_range, subtract_noise),
         classes=load_classes(brought(classes, quiet)),

@@ -9,9 +9,9 @@ from ceruleanml.datasets.options import BuildOptions
 from ceruleanml.errors import GeoreferenceError, LabelError
 from ceruleanml.labels.finding import label_files, labels_of
 from ceruleanml.labels.instances import GridInstance
-from ceruleanml.labels.on_grid import laid
+from ceruleanml.labels.on_grid import gone_through, laid
 from ceruleanml.scenes.context import ContextChannel, open_context
-from ceruleanml.scenes.grid import Grid, make_grid, source_resolution_m
+from ceruleanml.scenes.grid import Grid, Window, make_grid, source_resolution_m
 from ceruleanml.scenes.reading import need_georeference, open_scene, scene_id_of
 from ceruleanml.scenes.scene import Scene
 
@@ -23,7 +23,8 @@ NO_GEOREFERENCE = "no georeference: its tiles are cut in the image's own pixels"
 class LabelledScene:
     """A scene, its grid, the context channels on it and its instances; `inputs` are the files all this came from.
 
-    `location` is where the user said it is, `label_inputs` the label files among the inputs.
+    `location` is where the user said it is, `label_inputs` the label files among the inputs. `gone_through` are the
+    windows that somebody looked at for slicks; None: all of the grid.
     """
 
     location: str
@@ -34,6 +35,13 @@ class LabelledScene:
     label_inputs: tuple[str, ...]
     inputs: tuple[str, ...]
     notes: tuple[str, ...]
+    gone_through: tuple[Window, ...] | None
+
+    def was_seen(self, window: Window) -> bool:
+        """Whether somebody went through all of a window that lies on the grid."""
+        inside = window.intersection(Window(0, 0, *self.grid.height_width))
+        seen = self.gone_through
+        return seen is None or any(one.intersection(inside) == inside for one in seen if inside)
 
 
 def label_scene(location: str, options: BuildOptions) -> LabelledScene:
@@ -65,6 +73,7 @@ def label_scene(location: str, options: BuildOptions) -> LabelledScene:
         label_inputs=labels.inputs,
         inputs=(*scene.inputs, *labels.inputs, *(path for channel in context for path in channel.inputs)),
         notes=tuple(notes),
+        gone_through=gone_through(labels, grid, scene.georeference),
     )
 
 

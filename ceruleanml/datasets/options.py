@@ -23,7 +23,8 @@ class BuildOptions:
 
     `tile_size` is (height, width) in pixels, or None for whole scenes; `stride` defaults to it. `min_valid` is the
     least share of a tile's pixels that must hold data. `empty_tiles` is the share of the tiles without a label that
-    is kept (0 none, 1 all), `hard_negatives` the ids of those kept in any case.
+    is kept (0 none, 1 all), `hard_negatives` the ids of those kept in any case. With `reviewed_only` tiles are left out
+    that nobody went through for slicks.
     """
 
     labels: str | None = None
@@ -36,6 +37,7 @@ class BuildOptions:
     min_valid: float = 0.0
     empty_tiles: float = 1.0
     hard_negatives: frozenset[str] = frozenset()
+    reviewed_only: bool = False
     polarisation: str = "vv"
     radiometry: Radiometry = field(default_factory=Radiometry)
     classes: ClassTable = field(default_factory=load_classes)
@@ -54,8 +56,8 @@ class BuildOptions:
             raise UsageError(
                 f"tile size {max(self.tile_size)} cannot be; give 1 to {MAX_TILE} pixels, or 0 for whole scenes"
             )
-        if self.tile_size is None and self.stride is not None:
-            raise UsageError("a stride needs a tile size above 0")
+        if self.tile_size is None and (self.stride is not None or self.reviewed_only):
+            raise UsageError(f"{'a stride' if self.stride else '--reviewed-only'} needs a tile size above 0")
         check_grid(self.grid or "native", self.resolution_m)
         if self.labels is not None and not Path(self.labels).is_dir() and find_store(Path(self.labels)) is None:
             raise UsageError(f"--labels {self.labels}: no such folder; name a folder of label files")
@@ -97,6 +99,7 @@ class BuildOptions:
             "min_valid": self.min_valid,
             "empty_tiles": self.empty_tiles,
             "hard_negatives": sorted(self.hard_negatives),
+            "reviewed_only": self.reviewed_only,
             "polarisation": self.polarisation,
             "radiometry": self.radiometry.name,
             "db_range": list(self.radiometry.db_range),

@@ -83,13 +83,13 @@ def _build(location: str, options: BuildOptions, folder: Path) -> Record:
         images = list(_tiles(prepared, labelled, options, folder))
     return {
         "scene_id": labelled.scene.scene_id,
-        "scene": _scene_record(labelled, images),
+        "scene": _scene_record(labelled, images, options),
         "images": images,
         "stamps": stamps(labelled.inputs),
     }
 
 
-def _scene_record(labelled: LabelledScene, images: list[Record]) -> Record:
+def _scene_record(labelled: LabelledScene, images: list[Record], options: BuildOptions) -> Record:
     scene, grid = labelled.scene, labelled.grid
     outline = None if scene.georeference is None else footprint(scene.georeference, scene.height_width, points=9)
     return {
@@ -107,15 +107,16 @@ def _scene_record(labelled: LabelledScene, images: list[Record]) -> Record:
         "metres_per_pixel": list(grid.metres_per_pixel) if grid.metres_per_pixel else None,
         "tiles": len(images),
         "annotations": sum(len(image["annotations"]) for image in images),
-        "notes": [*labelled.notes, *_left_out(labelled, images)],
+        "notes": [*labelled.notes, *_left_out(labelled, images, options)],
     }  # fmt: skip
 
 
-def _left_out(labelled: LabelledScene, images: list[Record]) -> list[str]:
+def _left_out(labelled: LabelledScene, images: list[Record], options: BuildOptions) -> list[str]:
     """A note for each slick that no tile shows."""
     shown = {piece["slick_id"] for image in images for piece in image["annotations"]}
     lost = [instance.slick_id for instance in labelled.instances if instance.slick_id not in shown]
-    return [f"{slick_id}: lies only where tiles were left out, for too few pixels with data" for slick_id in lost]
+    why = "too few pixels with data" + (", or nobody's review" if options.reviewed_only else "")
+    return [f"{slick_id}: lies only where tiles were left out, for {why}" for slick_id in lost]
 
 
 def _sha256(path: str) -> str | None:
@@ -132,13 +133,16 @@ def _tiles(prepared: PreparedScene, labelled: LabelledScene, options: BuildOptio
         keeps_empty = random.random(tiles.rows_cols[1]) < options.empty_tiles
         for tile_col in range(tiles.rows_cols[1]):
             window = tiles[tile_row, tile_col]
+            tile_id = f"{scene_id}_{window.row:05d}_{window.col:05d}"
+            hard_negative = tile_id in options.hard_negatives
+            if options.reviewed_only and not (hard_negative or labelled.was_seen(window)):
+                continue
             pixels = strip[:, :, window.col : window.col + window.width]
             valid = _valid_pixels(pixels[0], window, prepared.grid.height_width, nodata) / pixels[0].size
             if valid == 0 or valid < options.min_valid:
                 continue
-            tile_id = f"{scene_id}_{window.row:05d}_{window.col:05d}"
             pieces = _pieces(labelled.instances, window)
-            if not (pieces or keeps_empty[tile_col] or tile_id in options.hard_negatives):
+            if not (pieces or keeps_empty[tile_col] or hard_negative):
                 continue
             _write_tile(folder / "tiles" / f"{tile_id}.tif", pixels, prepared, window, options)
             yield _image_record(labelled, window, f"tiles/{tile_id}.tif", tile_id, valid, pieces)

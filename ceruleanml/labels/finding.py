@@ -30,14 +30,16 @@ Instances = tuple[ImageMask | GroundShape, ...]
 class Labels:
     """The instances of a scene, the files they came from, and what the user should know about them.
 
-    Where several annotators drew it on their own, `states` are theirs, and `instances` those of the newest: what they
-    agree on can be told only on a grid (see `labels.consensus`).
+    `states` are those of a label store that count. Where several annotators drew the scene on their own, `instances`
+    are those of the newest: what they agree on can be told only on a grid (see `labels.consensus`). `everywhere` says
+    that the whole scene was gone through; where it was not, a store's states say which tiles were.
     """
 
     instances: Instances
     inputs: tuple[str, ...]
     notes: tuple[str, ...]
     states: tuple[SceneState, ...] = ()
+    everywhere: bool = True
 
 
 def labels_of(
@@ -57,7 +59,7 @@ def labels_of(
         return _from_store(store, scene_id, height_width, classes)
     source = _source(scene_id, location, labels_dir)
     if source is None:
-        return Labels((), (), (NO_LABELS,))
+        return Labels((), (), (NO_LABELS,), everywhere=False)
     if source.is_dir():
         return _from_layers(source, height_width, classes, scene_id)
     if source.suffix.lower() in GEOJSON_SUFFIXES:
@@ -124,7 +126,7 @@ def _from_geojson(path: Path, height_width: tuple[int, int], classes: ClassTable
     instances, notes = _instances(file, height_width, scene_id)
     if file.complete is False:
         notes = (*notes, f"{path}: {NOT_COMPLETE}")
-    return Labels(instances, (str(path),), notes)
+    return Labels(instances, (str(path),), notes, everywhere=file.complete is not False)
 
 
 def _instances(file: LabelFile, height_width: tuple[int, int], scene_id: str) -> tuple[Instances, tuple[str, ...]]:
@@ -151,7 +153,7 @@ def _store(labels_dir: Path | None, scene_id: str) -> Store | None:
 def _from_store(store: Store, scene_id: str, height_width: tuple[int, int], classes: ClassTable) -> Labels:
     heads = store.heads(scene_id)
     if not heads:
-        return Labels((), (), (NO_LABELS,))
+        return Labels((), (), (NO_LABELS,), everywhere=False)
     states = [read_scene_state(path, classes, scene_id) for path in heads]
     found = [_instances(state.labels, height_width, scene_id) for state in states]
     notes = [note for _, said in found for note in said]
@@ -160,7 +162,7 @@ def _from_store(store: Store, scene_id: str, height_width: tuple[int, int], clas
         names = ", ".join(sorted(state.annotator for state in states))
         notes.append(f"drawn by {names} on their own: {RULE}")
     inputs = tuple(str(path) for path in heads)
-    return Labels(found[-1][0], inputs, tuple(notes), tuple(states) if len(states) > 1 else ())
+    return Labels(found[-1][0], inputs, tuple(notes), tuple(states), any(state.complete for state in states))
 
 
 def _completeness(state: SceneState) -> list[str]:

@@ -27,11 +27,20 @@ def laid(
     they agree on. Ids begin with the scene, so that they are unique in a data set, whatever a file of one scene calls
     them. Raises LabelError.
     """
-    if labels.states:
+    if len(labels.states) > 1:
         return agreed(labels.states, scene_id, grid, georeference, height_width), []
     burnt = [(instance.slick_id, burn(instance, grid, georeference)) for instance in labels.instances]
     found = [_of_scene(one, scene_id) for _, one in burnt if one is not None]
     return found, [slick_id for slick_id, one in burnt if one is None]
+
+
+def gone_through(labels: Labels, grid: Grid, georeference: Georeference | None) -> tuple[Window, ...] | None:
+    """The windows of a grid that somebody went through; None where that is all of it."""
+    if labels.everywhere:
+        return None
+    tiles = [(tile.bounds, state) for state in labels.states for tile in state.reviewed.values() if tile.bounds]
+    windows = [window_of(bounds, state, grid, georeference) for bounds, state in tiles]
+    return tuple(window for window in windows if window)
 
 
 def _of_scene(instance: GridInstance, scene_id: str) -> GridInstance:
