@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from page_driven import Hand, chromium, kill_renderer
+from page_driven import Hand, chromium, crash
 from page_made import make_page, sea, served
 
 SHAPE = (240, 320)
@@ -76,13 +76,12 @@ def test_an_open_polygon_is_back_after_a_reload(hand):
     assert not hand.of("desk.tools.polygon.busy") and len(hand.slicks()) == 1
 
 
-def test_a_killed_renderer_loses_no_stroke(browser, either):
+def test_a_crashed_renderer_loses_no_stroke(either):
     either.press("b").drag((60, 60), (120, 60)).press("Escape")
     drawn, address = either.ids(), either.tab.url
     either.begin((60, 120), (120, 120), steps=12)
     either.tab.wait_for_function("() => Cerulean.desk.autosave.state === 'saved' && Cerulean.desk.editor.running")
-    with either.tab.expect_event("crash"):
-        kill_renderer(browser)
+    crash(either.tab)
     either.tab = either.new_tab()
     either.open(address)
     assert (either.ids()[drawn > 0] == 1).all()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from page_driven import chromium, kill_renderer
+from page_driven import chromium, crash
 from page_expected import inside, swept
 from page_large import CASES, large, look, opened, painted
 
@@ -53,10 +53,9 @@ def reloaded(hand):
 
 
 def crashed(hand):
-    """The page in a new tab after its renderer was killed."""
+    """The page in a new tab after its renderer died."""
     address = hand.tab.url
-    with hand.tab.expect_event("crash"):
-        kill_renderer(hand.context.browser)
+    crash(hand.tab)
     hand.tab = hand.new_tab()
     return hand.open(address)
 
