@@ -16,13 +16,24 @@ def locked(handle: int) -> Iterator[None]:
 
     Raises BlockingIOError where another process holds it, OSError on a file system that locks nothing.
     """
-    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    _held.add(handle)
+    lock(handle)
     try:
         yield
     finally:
         _held.discard(handle)
         fcntl.flock(handle, fcntl.LOCK_UN)
+
+
+def lock(handle: int) -> None:
+    """Take the lock of an open file or folder until `close` or the end of the process; else as `locked`."""
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    _held.add(handle)
+
+
+def close(handle: int) -> None:
+    """Close a file that `lock` was called for, which ends the lock."""
+    _held.discard(handle)
+    os.close(handle)
 
 
 def _let_go() -> None:

@@ -17,58 +17,57 @@ from pathlib import Path
 from ceruleanml.errors import StorageError, UsageError, WriteError
 from ceruleanml.locks import locked
 from ceruleanml.mirror import MirrorReport, carry_out, plan_mirror
-from ceruleanml.mirror_checksums import Checksums, cache_folder, crc32c_of
+from ceruleanml.mirror_checksums import Checksums, crc32c_of
+from ceruleanml.mirror_claims import claim
+from ceruleanml.mirror_copies import INPUTS, OUTPUTS, cache_folder, copy_of, is_in_bucket, location_of
 from ceruleanml.mirror_plan import Change
 from ceruleanml.progress import Progress, Silent
 from ceruleanml.storage import make_folder, read_json, storage_error, write_json
-from ceruleanml.storage_bucket import GCS_PREFIX, open_place, split_location
+from ceruleanml.storage_bucket import open_place, split_location
 
 LOOK_AGAIN_S = 0.2
 Known = Mapping[str, tuple[int, str]]
 """Generation and CRC-32C of each object that an unfinished command began with; generation 0 after a finished one."""
 
 
-def location_of(location: str | Path) -> str:
-    """The location as it was written: a Path takes the second slash from gs://."""
-    text = str(location)
-    return (
-        GCS_PREFIX + text.removeprefix("gs:/") if text.startswith("gs:/") and not text.startswith(GCS_PREFIX) else text
-    )
-
-
-def is_in_bucket(location: str | Path) -> bool:
-    """Whether a location is in a bucket of Google Cloud Storage."""
-    return location_of(location).startswith(GCS_PREFIX)
-
-
 def cached(location: str | Path, cache: Path | None = None, progress: Progress | None = None) -> Path:
     """Where a file or folder lies on this machine: a local one where it is, one of a bucket after it was brought here.
 
-    The copy holds what the bucket holds now, no more and no less; only what differs is moved. `cache` is the cache
-    folder, in place of $CERULEANML_CACHE or ~/.cache/ceruleanml. Waits where another process brings the same. Raises
-    StorageError.
+    The copy holds what the bucket holds now, no more and no less; only what differs is moved. It stays so for as long
+    as this process lives: a process that finds the bucket changed meanwhile brings a copy of its own beside it. `cache`
+    is the cache folder, in place of $CERULEANML_CACHE or ~/.cache/ceruleanml. Waits where another process brings the
+    same. Raises StorageError.
     """
     if not is_in_bucket(location):
         return Path(location)
     text = location_of(location)
     cache = cache or cache_folder()
-    target = copy_of(text, cache, "inputs")
+    number = 0
     with one_at_a_time(text, cache, progress):
-        make_folder(target.parent)
-        report = carry_out(plan_mirror(text, str(target), True, progress), progress=progress)
-    _check(report, text, StorageError)
-    for name, why in report.left_out.items():
-        (progress or Silent()).note(f"{text}: {name} {why}")
-    return target
+        while (here := _brought(text, cache, f"{INPUTS}.{number}" if number else INPUTS, progress)) is None:
+            number += 1
+    return here
 
 
-def origin_of(path: str | Path) -> str:
-    """The location in a bucket that a path in the cache is the copy of; any other path as it is."""
-    try:
-        parts = Path(path).relative_to(cache_folder() / "inputs").parts
-    except ValueError:
-        return str(path)
-    return GCS_PREFIX + "/".join(parts)
+def _brought(location: str, cache: Path, kind: str, progress: Progress | None) -> Path | None:
+    """The copy below `kind`, made to hold what the bucket does; None where another process reads it as it was."""
+    copy, bucket = copy_of(location, cache, kind), split_location(location)[0]
+    progress = progress or Silent()
+    with one_at_a_time(f"claims on {bucket}", cache):
+        claimed = claim(copy, cache, bucket)
+    with ExitStack() as failed:
+        failed.callback(claimed.end)
+        make_folder(copy.parent)
+        plan = plan_mirror(location, str(copy), True, progress)
+        if not claimed.is_alone and (plan.moves or plan.deletes):
+            progress.note(f"{location}: was changed while another process reads its copy here; fetching one beside it")
+            return None
+        if claimed.is_alone:
+            _check(carry_out(plan, progress=progress), location, StorageError)
+        for name, why in plan.left_out.items():
+            progress.note(f"{location}: {name} {why}")
+        failed.pop_all()
+    return copy
 
 
 @contextmanager
@@ -86,9 +85,10 @@ def remote_output(location: str | Path, progress: Progress | None = None) -> Ite
     if not split_location(text)[1]:
         raise UsageError(f"{text}: is a whole bucket; name a folder in it, gs://BUCKET/FOLDER")
     cache = cache_folder()
-    folder = copy_of(text, cache, "outputs")
+    folder = copy_of(text, cache, OUTPUTS)
     with one_at_a_time(text, cache, progress):
-        record = make_folder(folder.parent) / f".{folder.name}.known.json"
+        record = make_folder(cache / "known") / f"{_key(text)}.json"
+        make_folder(folder.parent)
         if not folder.is_dir():
             _keep(record, {})  # what was known of a folder that is gone would look as if a command had emptied it
         known = _brought_here(text, folder, _known(record), progress)
@@ -98,16 +98,10 @@ def remote_output(location: str | Path, progress: Progress | None = None) -> Ite
         _keep(record, _finished(text, folder))
 
 
-def copy_of(location: str, cache: Path, kind: str) -> Path:
-    """Where in the cache a location's copy lies."""
-    bucket, prefix = split_location(location)
-    return cache / kind / bucket / prefix
-
-
 @contextmanager
 def one_at_a_time(location: str, cache: Path, progress: Progress | None = None) -> Iterator[None]:
     """Hold the lock of a location's copy, waiting for whoever holds it; it ends with the process that does."""
-    path = make_folder(cache / "locks") / hashlib.sha256(location.rstrip("/").encode()).hexdigest()[:32]
+    path = make_folder(cache / "locks") / _key(location)
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
@@ -125,6 +119,11 @@ def one_at_a_time(location: str, cache: Path, progress: Progress | None = None) 
             yield
     finally:
         os.close(handle)
+
+
+def _key(location: str) -> str:
+    """The name of a file about a location."""
+    return hashlib.sha256(location.rstrip("/").encode()).hexdigest()[:32]
 
 
 def _brought_here(location: str, folder: Path, known: Known, progress: Progress | None) -> dict[str, tuple[int, str]]:

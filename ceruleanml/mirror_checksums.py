@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ceruleanml.errors import StorageError
+from ceruleanml.mirror_copies import cache_folder
 from ceruleanml.storage import make_folder, read_json, storage_error, write_json
 from ceruleanml.storage_bucket import google
 
@@ -52,12 +53,6 @@ def crc32c_of_parts(path: Path, length: int) -> tuple[str, tuple[str, ...]]:
 def crc32c_of_bytes(content: bytes | memoryview) -> str:
     """The same of some bytes."""
     return base64.b64encode(google("google_crc32c").value(bytes(content)).to_bytes(4, "big")).decode()
-
-
-def cache_folder() -> Path:
-    """Where copies of what lies in buckets are kept: $CERULEANML_CACHE, else ~/.cache/ceruleanml."""
-    named = os.environ.get("CERULEANML_CACHE")
-    return Path(named).absolute() if named else Path.home() / ".cache" / "ceruleanml"
 
 
 class Checksums:

@@ -9,6 +9,8 @@ STATE_FOLDER = ".ceruleanml-mirror"
 """What an unfinished mirror keeps, on either side: never mirrored itself, and gone when a mirror ended well."""
 UNFINISHED = re.compile(r"\..*\.part")
 """Hidden files of writers that are at work or were killed (see `storage.writing`)."""
+STAGING = re.compile(r"\..+\.(building|preparing)")
+"""Hidden folders in which data sets and pages are made, beside their place."""
 MOST_OBJECT, MOST_PART = 1024, 255
 """Bytes of an object's name, and of a file's."""
 
@@ -16,7 +18,9 @@ MOST_OBJECT, MOST_PART = 1024, 255
 def is_own(name: str) -> bool:
     """Whether a name is of an unfinished mirror or write, which no mirror touches."""
     parts = name.split("/")
-    return STATE_FOLDER in parts or UNFINISHED.fullmatch(parts[-1]) is not None
+    if STATE_FOLDER in parts or UNFINISHED.fullmatch(parts[-1]):
+        return True
+    return any(map(STAGING.fullmatch, parts))
 
 
 def object_fault(name: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,7 +114,7 @@ def _plan_folders(
     def change(name: str) -> Change:
         return Change(name, folder / name, local.get(name), remote.get(name))
 
-    moves = _different([change(name) for name in names], folder, progress)
+    moves = _different([change(name) for name in names], folder, upload, progress)
     meant = {*source, *(above for name in source for above in folders_of(name)), *(odd_here if upload else odd_there)}
     return MirrorPlan(
         folder,
@@ -133,8 +134,8 @@ def _is_free(name: str, odd: Mapping[str, str]) -> bool:
     return not odd or not (name in odd or any(folder in odd for folder in folders_of(name)))
 
 
-def _different(changes: list[Change], folder: Path, progress: Progress) -> tuple[Change, ...]:
-    """Those of the files whose two sides are not the same."""
+def _different(changes: list[Change], folder: Path, upload: bool, progress: Progress) -> tuple[Change, ...]:
+    """Those whose two sides are not the same, and those to send that cannot be read, which sending then refuses."""
     checksums = Checksums(folder)
     alike = {one.name: one.local for one in changes if one.local and one.remote and one.local.size == one.remote.size}
     same = set()
@@ -144,8 +145,9 @@ def _different(changes: list[Change], folder: Path, progress: Progress) -> tuple
     try:
         for one in changes:
             if one.name in alike and one.local and one.remote:
-                if checksums.of(one.local.path, one.name) == one.remote.crc32c:
-                    same.add(one.name)
+                with suppress(StorageError) if upload else nullcontext():
+                    if checksums.of(one.local.path, one.name) == one.remote.crc32c:
+                        same.add(one.name)
                 progress.advance(one.local.size)
     finally:
         progress.finish()
@@ -183,5 +185,5 @@ def _of_one(
 ) -> MirrorPlan:
     moves: tuple[Change, ...] = (change,)
     if change.local and change.remote and change.local.size == change.remote.size:
-        moves = _different([change], folder, Silent())
+        moves = _different([change], folder, upload, Silent())
     return MirrorPlan(folder, location, upload, moves, unchanged=1 - len(moves), parts=parts)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
+from ceruleanml.errors import StorageError
 from ceruleanml.mirror_checksums import crc32c_of, crc32c_of_parts
 from ceruleanml.mirror_listing import read_range
 from ceruleanml.mirror_moving import LARGE, WHOLE, FileRefused, side_by_side
@@ -35,13 +36,15 @@ def send_all(
     moved = 0
     for file in large:
         try:
-            moved += _send_in_parts(place, file, there, at_once, sent)
+            with _refusing(file):
+                moved += _send_in_parts(place, file, there, at_once, sent)
         except FileRefused as refused:
             failed[file.name] = str(refused)
 
     def one(file: Outgoing) -> tuple[Outgoing, str]:
         try:
-            _send(place, file)
+            with _refusing(file):
+                _send(place, file)
         except FileRefused as refused:
             return file, str(refused)
         return file, ""
@@ -53,6 +56,15 @@ def send_all(
             moved += file.file.size
         sent(file.file.size)
     return moved
+
+
+@contextmanager
+def _refusing(file: Outgoing) -> Iterator[None]:
+    """A file that cannot be read, as one that is gone by now, is refused in the block; it keeps no other one here."""
+    try:
+        yield
+    except StorageError as error:
+        raise FileRefused(str(error).removeprefix(f"{file.file.path}: ")) from error
 
 
 def part_length(size: int) -> int:

@@ -132,6 +132,8 @@ def _meaning(error: Exception, location: str, verb: str) -> str:
         403: f"you have no permission there; ask for {role} on the bucket {bucket}",
         404: f"there is no bucket {bucket}, or it is hidden from you; check the name",
     }
+    if status == 404 and "/o/" in str(getattr(getattr(error, "response", None), "url", "")):
+        return f"an object there is gone meanwhile; run it again ({_short(error)})"
     if status in meanings:
         return f"{meanings[status]} ({_short(error)})"
     return f"cannot be {verb}, run it again later: {_short(error)}"

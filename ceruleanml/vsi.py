@@ -10,7 +10,9 @@ import ctypes
 import io
 import os
 from contextlib import closing
+from fnmatch import fnmatchcase
 from functools import cache
+from glob import has_magic
 from typing import Any
 
 from ceruleanml.errors import StorageError
@@ -93,6 +95,27 @@ def list_folder(location: str) -> list[str]:
         names.append(os.fsdecode(name).rstrip("/"))
     gdal.CSLDestroy(found)
     return sorted(name for name in names if name not in ("", ".", ".."))
+
+
+def matching(pattern: str) -> list[str]:
+    """The locations in a bucket (gs://, s3://) that a pattern with *, ? or [] names, sorted.
+
+    As in a shell, none of the three stands for a slash, nor for a dot at the beginning; a name with such a character in
+    it is matched by itself, too. None where nothing matches, or where a folder may not be listed.
+    """
+    scheme, _, rest = pattern.partition("://")
+    bucket, *parts = rest.rstrip("/").split("/")
+    found = [f"{scheme}://{bucket}"]
+    for part in parts:
+        if has_magic(part):
+            found = [f"{folder}/{name}" for folder in found for name in list_folder(folder) if _matches(name, part)]
+        else:
+            found = [f"{folder}/{part}" for folder in found]
+    return sorted(found)
+
+
+def _matches(name: str, part: str) -> bool:
+    return name == part or (fnmatchcase(name, part) and (name[0] != "." or part[0] == "."))
 
 
 @cache

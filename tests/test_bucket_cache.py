@@ -7,7 +7,8 @@ import pytest
 from bucket_made import crc32c, files_in, proxied, write_files
 
 from ceruleanml.errors import StorageError, UsageError, WriteError
-from ceruleanml.mirror_cache import cached, location_of, one_at_a_time, origin_of, remote_output
+from ceruleanml.mirror_cache import cached, one_at_a_time, remote_output
+from ceruleanml.mirror_copies import location_of
 
 OUT = "gs://b/runs/first"
 
@@ -41,16 +42,21 @@ def test_a_path_takes_a_slash_and_gets_it_back():
     assert location_of(Path("a/gs:/b")) == "a/gs:/b"
 
 
-def test_a_copy_says_what_it_is_a_copy_of(bucket, tmp_path):
-    assert origin_of(tmp_path / "cache" / "inputs" / "b" / "sets" / "train") == "gs://b/sets/train"
-    assert origin_of("datasets/train") == "datasets/train"
-
-
 def test_an_output_comes_up_when_all_went_well(bucket):
     with remote_output(OUT) as folder:
         write_files(folder, {"config.yaml": b"c", "plots/a.png": b"p"})
         assert bucket.objects() == {}
     assert bucket.sums("runs/first/") == sums(**{"config.yaml": b"c", "plots/a.png": b"p"})
+
+
+def test_an_output_within_another_leaves_nothing_of_its_own_there(bucket):
+    with remote_output(OUT) as folder:
+        write_files(folder, {"a": b"a"})
+        write_files(folder.parent, {".second.building/units/s": b"half"})
+    with remote_output("gs://b/runs") as folder:
+        assert (folder / "first" / "a").is_file()
+        write_files(folder, {"table.csv": b"t"})
+    assert bucket.sums("runs/") == sums(**{"first/a": b"a", "table.csv": b"t"})
 
 
 def test_what_says_that_an_output_is_whole_comes_up_last(bucket):

@@ -65,6 +65,23 @@ def test_a_second_that_another_machine_took_gives_the_next_free_one(bucket, tmp_
     assert files_in(one.root) == files_in(two.root) and len(names_in(one.root)) == 4
 
 
+def test_the_other_machine_s_state_of_that_second_is_not_kept_corrupt(bucket, tmp_path):
+    one, two = machine(tmp_path, "one"), machine(tmp_path, "two")
+    for store in (one, two):
+        add(store, comment=store.root.name)
+    one.synced()
+    name = "s/20210101T120000Z_ann.geojson"
+    with proxied(bucket) as proxy, pytest.MonkeyPatch.context() as patched:
+        patched.setenv("STORAGE_EMULATOR_HOST", proxy.endpoint)
+        proxy.alter = lambda asked, body: b"?" + body[1:] if asked.is_media else body
+        with pytest.raises(StorageError, match=f"{name} came corrupted 3 times"):
+            two.synced()
+    assert json.loads((two.root / name).read_text())["comment"] == "two"
+    two.synced()
+    assert json.loads((two.root / name).read_text())["comment"] == "one"
+    assert sorted(comments(bucket).values()) == ["one", "two"] and len(names_in(two.root)) == 2
+
+
 def test_the_same_content_is_no_second_copy(bucket, tmp_path):
     one, two = machine(tmp_path, "one"), machine(tmp_path, "two")
     for store in (one, two):

@@ -146,6 +146,7 @@ def test_what_lies_behind_a_linked_folder_is_not_deleted_in_the_bucket(bucket, l
 
 def test_unfinished_files_are_left_where_they_are(bucket, tmp_path):
     here = write_files(tmp_path / "here", {"a": b"a", ".b.x.part": b"half", ".ceruleanml-mirror/y": b"half"})
+    write_files(here, {".may.building/units/s.json": b"half", "pages/.june.preparing/plan.json": b"half"})
     for name in (".c.z.part", ".ceruleanml-mirror/k/000001"):
         bucket.put(f"x/{name}", b"half")
     assert mirror(str(here), "gs://b/x", delete=True).moved == 1

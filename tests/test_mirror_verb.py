@@ -90,6 +90,19 @@ def test_what_could_not_be_moved_is_named(bucket, here, tmp_path, capsys, monkey
     assert err.startswith(f"ceruleanml: {tmp_path}/down: a came corrupted 3 times") and err.count("\n") == 1
 
 
+def test_what_was_deleted_is_said_even_where_nothing_else_was_done(bucket, here, capsys, monkeypatch):
+    assert said(capsys, here, "gs://b/x")[0] == 0
+    for name in ("old", "taken"):
+        bucket.put(f"x/{name}", b"o")
+    with proxied(bucket) as proxy:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.endpoint)
+        proxy.refuse = lambda asked: 412 if asked.method == "DELETE" and asked.name == "x/taken" else None
+        status, out, err = said(capsys, here, "gs://b/x", "--delete", "--yes")
+    assert status == 3 and out.endswith("gs://b/x: sent 0 files, 0.0 MB; 2 were alike; deleted 1\n")
+    assert err.startswith("failed: taken was changed in the bucket by another writer meanwhile")
+    assert bucket.objects().keys() == {"x/a", "x/d/b", "x/taken"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

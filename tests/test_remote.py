@@ -1,5 +1,6 @@
 """gs:// and s3:// through GDAL, against servers on this machine."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from servers import S3Server, gcs_server, s3_server
 from ceruleanml.datasets.build import make_dataset
 from ceruleanml.datasets.options import BuildOptions
 from ceruleanml.errors import SceneError, StorageError
+from ceruleanml.scenes.reading import find_scenes
 from ceruleanml.scenes.safe import open_safe
 from ceruleanml.scenes.scene import Radiometry
 from ceruleanml.vsi import VirtualFile, list_folder, read_file
@@ -75,6 +77,35 @@ def test_a_data_set_of_a_bucket_has_the_tiles_of_a_local_one(remote, buckets, pl
         {p.name: p.read_bytes() for p in (tmp_path / name / "tiles").iterdir()} for name in ("there", "here")
     )
     assert there == here
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("*.SAFE", [f"{PRODUCT}.SAFE", "lacking.SAFE"]), ("*.tif", ["one.tif"]), ("?ne.[t]if", ["one.tif"]),
+        ("*/S1A*", [f"GRD/{PRODUCT}"]), ("G*/*", [f"GRD/{PRODUCT}"]),
+    ],
+)  # fmt: skip
+def test_a_pattern_names_scenes_of_a_bucket(remote, pattern, names):
+    found = find_scenes([f"{remote}/{pattern}"])
+    assert sorted(found) == sorted(f"{remote}/{name}" for name in names)
+
+
+@pytest.mark.parametrize("pattern", ["*.png", "none/*.tif", "*/*.tif", "*.TIF"])
+def test_a_pattern_that_names_none_is_told_as_one_of_files_here(remote, pattern):
+    message = "no such file or folder, and as a pattern it matches no scene"
+    for location in (f"{remote}/{pattern}", f"nowhere/{pattern}"):
+        with pytest.raises(SceneError) as told:
+            find_scenes([location])
+        assert str(told.value) == f"{location}: {message}"
+    with pytest.raises(SceneError, match="in a bucket write a . for each level"):
+        find_scenes([f"{remote}/**/*.tif"])
+
+
+def test_a_data_set_of_a_pattern_in_a_bucket(remote, buckets, tmp_path):
+    make_dataset([f"{remote}/o*.tif"], tmp_path / "there", BuildOptions(tile_size=(32, 32)))
+    record = json.loads((tmp_path / "there" / "dataset.json").read_text())
+    assert record["arguments"]["scenes"] == [f"{remote}/one.tif"] and record["scenes"]["one"]["state"] == "built"
 
 
 def test_what_is_not_in_the_bucket_is_named(remote):

@@ -215,7 +215,7 @@ JUPYTER = "echo 'Currently running servers:'; echo 'http://127.0.0.1:8888/?token
 def test_jserve_starts_services_of_the_user_and_prints_where_they_are(tmp_path):
     jserve = ROOT / "gcpvm" / "vm" / "jserve.sh"
     environment = stand_ins(tmp_path, systemctl='[ "$2" != --quiet ]', loginctl="", sleep="")
-    environment["REMOTE_DIR"] = str(tmp_path)
+    environment |= {"REMOTE_DIR": str(tmp_path), "CERULEANML_CACHE": "/data/cache/ana"}
     missing = finished([jserve, "start"], env=environment)
     assert missing.returncode == 2 and "run setup-environment first" in missing.stderr
     jupyter = tmp_path / ".venv" / "bin" / "jupyter"
@@ -229,7 +229,7 @@ def test_jserve_starts_services_of_the_user_and_prints_where_they_are(tmp_path):
     ]  # fmt: skip
     called = (tmp_path / "called").read_text()
     assert "systemctl --user start ceruleanml-jupyter.service ceruleanml-tensorboard.service" in called
-    assert "systemctl --user import-environment REMOTE_DIR\n" in called
+    assert "systemctl --user import-environment REMOTE_DIR CERULEANML_CACHE\n" in called
     assert "0123" not in called  # the token stands in no command line
     program = tmp_path / "bin" / "systemctl"
     program.write_text("#!/bin/sh\n[ $2 != show-environment ] || echo \"REMOTE_DIR=\\$'/data/bo/a b'\"\n")

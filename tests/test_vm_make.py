@@ -212,6 +212,8 @@ def test_editor_entries_name_programs_and_targets_that_exist():
     programs = [entry["program"].removeprefix("${workspaceFolder}/") for entry in entries if "program" in entry]
     assert len(programs) >= 4 and all(name.startswith(".venv/bin/") or (ROOT / name).is_file() for name in programs)
     tasks = json.loads((ROOT / ".vscode" / "tasks.json").read_text())["tasks"]
+    advised = json.loads((ROOT / ".vscode" / "extensions.json").read_text())["recommendations"]
+    assert {"ms-python.python", "ms-vscode-remote.remote-ssh", "charliermarsh.ruff"} <= set(advised)
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     asked = [task["command"].split()[1] for task in tasks if task["command"].startswith("make ")]
     assert asked and set(asked) <= set(targets)

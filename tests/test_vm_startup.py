@@ -4,6 +4,7 @@ blkid, mkfs.ext4 and cmp are the real ones, on files that stand for disks; what 
 """
 
 import base64
+import getpass
 import json
 import os
 import shutil
@@ -147,6 +148,31 @@ def test_files_and_settings_are_laid_and_the_guard_is_on(machine):
     settings = (machine.root / "etc/ceruleanml/idle-guard.conf").read_text()
     assert settings == "IDLE_MINUTES=45\nKEEP_FILE=/data/keep-running\n"
     assert "systemctl enable --now idle-guard.timer" in machine.called("systemctl")
+
+
+def test_the_cache_of_buckets_lies_on_the_data_disk(machine):
+    (machine.root / "etc/bash.bashrc").write_text('[ -z "${PS1:-}" ] && return\nCERULEANML_CACHE=no\n')
+    assert machine.boot().returncode == 0
+    assert (machine.root / "data" / "cache").stat().st_mode & 0o7777 == 0o1777
+    profile = machine.root / "etc/profile.d/ceruleanml.sh"
+    assert finished(["shellcheck", "--shell", "sh", profile]).returncode == 0
+    first, *rest = (machine.root / "etc/bash.bashrc").read_text().splitlines()
+    assert first == ". /etc/profile.d/ceruleanml.sh" and len(rest) == 2
+    here = str(machine.root / "data")
+    profile.write_text(profile.read_text().replace("/data", here))
+    (machine.root / "etc/bash.bashrc").write_text("\n".join([f". {profile}", *rest]))
+    said = 'echo "$CERULEANML_CACHE"'
+    for shell, read in (("sh", profile), ("bash", profile), ("bash", machine.root / "etc/bash.bashrc")):
+        told = finished([shell, "-uc", f". {read}; {said}"], env=without_cache())
+        assert told.stdout == f"{here}/cache/{getpass.getuser()}\n", told.stderr
+    own = finished(["sh", "-c", f". {profile}; {said}"], env={**os.environ, "CERULEANML_CACHE": "/mine"})
+    assert own.stdout == "/mine\n"
+    shutil.rmtree(machine.root / "data" / "cache")  # the disk is not there
+    assert finished(["sh", "-c", f". {profile}; {said}"], env=without_cache()).stdout == "\n"
+
+
+def without_cache():
+    return {name: value for name, value in os.environ.items() if name not in ("CERULEANML_CACHE", "PS1")}
 
 
 # What lies where, on disks that are no file system that is asked for: the magic of a RAID's member stands near the end.

@@ -9,6 +9,7 @@ from typing import Any
 
 from ceruleanml.classes import ClassTable, load_classes
 from ceruleanml.errors import UsageError
+from ceruleanml.mirror_copies import origin_of
 from ceruleanml.scenes.grid import check_grid
 from ceruleanml.scenes.scene import Radiometry
 from ceruleanml.selection.selection_files import BLIND_SHARE
@@ -74,7 +75,7 @@ class PageOptions:
     def as_arguments(self) -> dict[str, Any]:
         """The options as JSON-ready values by the names of the command line."""
         return {
-            "predictions": list(self.predictions),
+            "predictions": [origin_of(one) for one in self.predictions],
             "selection": _text(self.selection),
             "queue": _text(self.queue),
             "dataset": _text(self.dataset),
@@ -107,4 +108,4 @@ def parse_overlay(text: str) -> OverlaySpec:
 
 
 def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+    return None if path is None else origin_of(path)

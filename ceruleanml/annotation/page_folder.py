@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,22 +29,32 @@ def place_of(out: Path) -> Path:
     return place
 
 
-def existing(out: Path, plan: Json) -> Json | None:
+def existing(out: Path, plan: Json, here: Mapping[str, str] | None = None) -> Json | None:
     """The record of a page that is what was asked for, perhaps with scenes that failed; None where nothing is there.
 
-    Raises UsageError where something else is there, or where the page was prepared from other options or files.
+    `here` says where files lie on this machine that the record names otherwise. Raises UsageError where something else
+    is there, or where the page was prepared from other options or files.
     """
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     if not (out / RECORD_NAME).is_file():
         raise UsageError(f"{out}: exists and is no page that was prepared here; choose another --out")
-    record: Json = read_json(out / RECORD_NAME)
+    record: Json = renamed(read_json(out / RECORD_NAME), lambda name: (here or {}).get(name, name))
     before = record.get("plan", {})
     changed = sorted(key for key in {*before, *plan} - set(OWN) if before.get(key) != plan.get(key))
     changed = changed or [name for unit in record["units"] for name in _changed(unit)]
     if changed:
         raise UsageError(f"{out}: was prepared from other {changed[0]}; remove it or choose another --out")
     return record
+
+
+def renamed(record: Json, name: Callable[[str], str]) -> Json:
+    """A page's record with other names of the files that its scenes were prepared from."""
+    units = [dict(unit) for unit in record["units"]]
+    for unit in units:
+        if "inputs" in unit:
+            unit["inputs"] = {name(one): known for one, known in unit["inputs"].items()}
+    return {**record, "units": units}
 
 
 def inputs_of(names: Iterable[str]) -> Json:

@@ -22,6 +22,7 @@ from ceruleanml.datasets.folder import Dataset, open_dataset
 from ceruleanml.datasets.staging import lock, publish
 from ceruleanml.errors import SceneError
 from ceruleanml.labels.heads import heads_of
+from ceruleanml.mirror_copies import origin_of
 from ceruleanml.parallel import run_scenes
 from ceruleanml.progress import Progress, Silent
 from ceruleanml.scenes.reading import find_scenes, scene_id_of
@@ -74,7 +75,7 @@ def prepare_page(
     plan = _plan(find_scenes(scenes), options)
     place = page_folder.place_of(out)
     with lock(place):
-        before = page_folder.existing(place, plan.record)
+        before = page_folder.existing(place, plan.record, _here(plan, options))
         if before is not None and before["plan"] == plan.record and not _failed(before):
             return _report(out, before, prepared_now=False)
         folder = page_folder.open_staging(place, plan.record)
@@ -86,7 +87,7 @@ def prepare_page(
         except BaseException:
             page_folder.forget_if_nothing_is_done(folder)
             raise
-        page_folder.finish(folder, record)
+        page_folder.finish(folder, page_folder.renamed(record, origin_of))
         publish(folder, place)
     return _report(out, record, prepared_now=True)
 
@@ -116,7 +117,7 @@ def _plan_record(tasks: Sequence[SceneTask], items: Sequence[Item], options: Pag
         "page": {str(part): sha256_of(source / part) for part in page_parts(source)},
         "scenes": [task.location for task in tasks],
         "grids": [task.pool_grid for task in tasks],
-        "files of predictions": [task.predictions for task in tasks],
+        "files of predictions": [task.predictions and origin_of(task.predictions) for task in tasks],
         "labels": [_heads(task.scene_id, options) for task in tasks],
         "items": [[item.id, item.scene_id, item.score, item.reason, item.blind] for item in items],
         **options.as_arguments(),
@@ -185,6 +186,13 @@ def _report(out: Path, record: Json, prepared_now: bool) -> PrepareReport:
 
 def _heads(scene_id: str, options: PageOptions) -> list[str]:
     return [] if options.store is None else [path.name for path in heads_of(options.store, scene_id)]
+
+
+def _here(plan: _Plan, options: PageOptions) -> dict[str, str]:
+    """Where files lie here that records name by their place in a bucket."""
+    states = [path for task in plan.tasks if options.store for path in heads_of(options.store, task.scene_id)]
+    files = [str(path) for path in states] + [task.predictions for task in plan.tasks if task.predictions]
+    return {origin_of(file): file for file in files}
 
 
 def _text(path: Path | None) -> str | None:

@@ -114,6 +114,6 @@ def as_written(location: Path) -> str:
     """A location as its user wrote it, for what is printed."""
     if not is_in_bucket(location):
         return str(location)
-    from ceruleanml.mirror_cache import location_of
+    from ceruleanml.mirror_copies import location_of
 
     return location_of(location)

@@ -84,7 +84,7 @@ def train(
 def _train(config: TrainConfig, resume: bool, quiet: bool, shown: str | None = None) -> None:
     from ceruleanml.models.training import train as train_model
 
-    with _run_here(config, quiet) as run:
+    with _run_here(config, quiet, resume) as run:
         report = train_model(config, resume, training_progress(quiet))
     if quiet or not report.leads:
         return
@@ -128,7 +128,7 @@ def _find_lr(config: TrainConfig, quiet: bool) -> int:
 
 
 @contextmanager
-def _run_here(config: TrainConfig, quiet: bool) -> Iterator[str]:
+def _run_here(config: TrainConfig, quiet: bool, resume: bool = False) -> Iterator[str]:
     """Let the settings name folders on this machine, for a `with`; the run's own, as it was written."""
     written = config.run
     if is_in_bucket(written) and os.environ.get("WORLD_SIZE", "1") != "1":
@@ -137,6 +137,8 @@ def _run_here(config: TrainConfig, quiet: bool) -> Iterator[str]:
         raise UsageError(f"run={written}: several processes train; give run= a folder here, and mirror it afterwards")
     for name in ("train", "validation"):
         setattr(config.data, name, _data_here(getattr(config.data, name), quiet))
+    if not resume:  # later its weights are the checkpoint's
+        config.model.start = brought(config.model.start, quiet)
     with output(Path(written), quiet) as folder:
         if is_in_bucket(written):
             config.run = str(folder)
@@ -146,7 +148,7 @@ def _run_here(config: TrainConfig, quiet: bool) -> Iterator[str]:
 def _data_here(location: str | None, quiet: bool) -> str | None:
     """A data set on this machine. What a run was trained on before may be a copy of what a bucket holds."""
     if location is not None and not is_in_bucket(location) and not Path(location).exists():
-        from ceruleanml.mirror_cache import origin_of
+        from ceruleanml.mirror_copies import origin_of
 
         location = origin_of(location)
     return brought(location, quiet)

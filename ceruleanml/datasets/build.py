@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from ceruleanml.datasets.options import BuildOptions
 from ceruleanml.datasets.unit import build_unit, stamps, unit_path
 from ceruleanml.errors import DatasetError
 from ceruleanml.labels.snapshots import find_store, take_snapshot
+from ceruleanml.mirror_copies import is_in_bucket, origin_of
 from ceruleanml.parallel import run_units
 from ceruleanml.progress import Progress, Silent
 from ceruleanml.scenes.reading import find_scenes, scene_id_of
@@ -125,7 +126,7 @@ def _existing(out: Path, plan: Record, options: BuildOptions) -> Record | None:
         return None
     if not (out / MANIFEST_NAME).is_file():
         raise DatasetError(f"{out}: exists and is no data set; choose another --out")
-    manifest: Record = read_json(out / MANIFEST_NAME)
+    manifest = _with_paths(read_json(out / MANIFEST_NAME), options)
     changed = [key for key in ("classes", "format_version") if manifest.get(key) != plan[key]]
     before, now = manifest.get("arguments", {}), plan["arguments"]
     changed += [f"arguments ({key})" for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
@@ -136,6 +137,28 @@ def _existing(out: Path, plan: Record, options: BuildOptions) -> Record | None:
     if changed:
         raise DatasetError(f"{out}: was built from other {changed[0]}; remove it or choose another --out")
     return manifest
+
+
+def _with_paths(manifest: Record, options: BuildOptions) -> Record:
+    """A manifest whose label files are named by where they lie here; in a bucket records name their place there."""
+    scenes = {}
+    for scene_id, scene in manifest.get("scenes", {}).items():
+        if any(is_in_bucket(path) for path in scene.get("labels", ())):
+            here = {origin_of(path): path for path in label_paths(scene["source"], scene_id, options)}
+            scene = _renamed(scene, here)
+        scenes[scene_id] = scene
+    return {**manifest, "scenes": scenes} if scenes else manifest
+
+
+def _renamed(scene: Record, names: Mapping[str, str]) -> Record:
+    """A scene's record with other names of its files; those without one keep theirs."""
+    inputs = {names.get(path, path): digest for path, digest in scene["inputs"].items()}
+    return {**scene, "inputs": inputs, "labels": sorted(names.get(path, path) for path in scene["labels"])}
+
+
+def _with_origins(scene: Record) -> Record:
+    """A scene's record that names copies of what lies in a bucket by their place there."""
+    return _renamed(scene, {path: origin_of(path) for path in scene["inputs"]}) if "inputs" in scene else scene
 
 
 def _changed_inputs(scene_id: str, scene: Record, made_at: float, options: BuildOptions) -> list[str]:
@@ -193,7 +216,7 @@ def _is_done(location: str, options: BuildOptions, folder: Path) -> bool:
 
 def _assemble(locations: Sequence[str], options: BuildOptions, plan: Record, folder: Path) -> Record:
     units = [read_json(unit_path(folder, scene_id_of(location))) for location in locations]
-    scenes = {unit["scene_id"]: unit["scene"] for unit in units}
+    scenes = {unit["scene_id"]: _with_origins(unit["scene"]) for unit in units}
     failed = [scene["error"] for scene in scenes.values() if scene["state"] == "failed"]
     if len(failed) == len(scenes):
         others = f" (and {len(failed) - 1} more failed)" if len(failed) > 1 else ""

@@ -9,6 +9,7 @@ from typing import Any
 from ceruleanml.classes import ClassTable, load_classes
 from ceruleanml.errors import UsageError
 from ceruleanml.labels.snapshots import find_store
+from ceruleanml.mirror_copies import origin_of
 from ceruleanml.scenes.context import ContextSpec
 from ceruleanml.scenes.grid import check_grid
 from ceruleanml.scenes.scene import Radiometry
@@ -89,7 +90,7 @@ class BuildOptions:
     def as_arguments(self) -> dict[str, Any]:
         """The options as JSON-ready values, the class table left out (it has its own place in `dataset.json`)."""
         return {
-            "labels": self.labels,
+            "labels": None if self.labels is None else origin_of(self.labels),
             "georeference": self.georeference,
             "context": [str(spec) for spec in self.context],
             "grid": self.grid,

@@ -10,6 +10,7 @@ from typing import Any
 from ceruleanml.errors import UsageError
 from ceruleanml.inference.thresholds import Thresholds, thresholds_of
 from ceruleanml.inference.windows import MAX_OVERLAP
+from ceruleanml.mirror_copies import origin_of
 from ceruleanml.models.card import Card
 from ceruleanml.scenes.context import ContextSpec
 from ceruleanml.scenes.grid import check_grid
@@ -73,7 +74,7 @@ class PredictOptions:
             "tiling": self.tiling,
             "overlap": 0.0 if service else self.overlap,
             "flips": self.flips,
-            "ocean": None if self.ocean is None else str(self.ocean),
+            "ocean": None if self.ocean is None else origin_of(self.ocean),
             "thresholds": self.thresholds_for(card).as_record(),
             "min_area_km2": self.min_area_km2,
             "probabilities": self.probabilities,

@@ -88,7 +88,9 @@ def is_done(location: str, options: PredictOptions, model_record: dict[str, Any]
         about = read_json(path)["prediction"]
         same = about["model"] == model_record["model"] and about["options"] == model_record["options"]
         same = same and os.path.realpath(about["source"]) == os.path.realpath(location)
-        return bool(same) and not any(_changed(name, digest, path) for name, digest in about["inputs"].items())
+        here = {model_record["options"]["ocean"]: str(options.ocean)}
+        inputs = {here.get(name, name): digest for name, digest in about["inputs"].items()}
+        return bool(same) and not any(_changed(name, digest, path) for name, digest in inputs.items())
     except (StorageError, KeyError, TypeError):
         return False
 
@@ -120,7 +122,7 @@ def _predict(
     collection: dict[str, Any] = {
         "type": "FeatureCollection",
         "scene_id": opened.scene.scene_id,
-        "prediction": {**model_record, **_about(opened, found)},
+        "prediction": {**model_record, **_about(opened, found, model_record["options"]["ocean"])},
         "features": features,
     }
     if opened.scene.georeference is None:
@@ -129,8 +131,8 @@ def _predict(
     return SceneResult(opened.scene.scene_id, len(features))
 
 
-def _about(opened: OpenScene, found: Prediction) -> dict[str, Any]:
-    """The facts of the scene that stand beside its features."""
+def _about(opened: OpenScene, found: Prediction, ocean: str | None) -> dict[str, Any]:
+    """The facts of the scene that stand beside its features; `ocean` is that file as records name it."""
     scene, grid = opened.scene, found.grid
     placed = scene.georeference is not None
     return {
@@ -144,15 +146,18 @@ def _about(opened: OpenScene, found: Prediction) -> dict[str, Any]:
         "coordinates": "longitude, latitude" if placed else "column, row of the image, which has no georeference",
         "windows": found.windows,
         "seams": found.seams,
-        "inputs": {path: _sha256(path) for path in sorted(_inputs(opened))},
+        "inputs": {
+            **{path: _sha256(path) for path in sorted(_inputs(opened))},
+            **({} if ocean is None else {ocean: _sha256(str(opened.options.ocean))}),
+        },
     }  # fmt: skip
 
 
 def _inputs(opened: OpenScene) -> set[str]:
-    """Every file that the outlines were made from, the model aside."""
+    """Every file that the outlines were made from, the model and the ocean aside."""
     options, scene_id = opened.options, opened.scene.scene_id
     context = {spec.source.replace("{scene_id}", scene_id) for spec in options.context if spec.source}
-    return {*opened.scene.inputs, *context, *([str(options.ocean)] if options.ocean else [])}
+    return {*opened.scene.inputs, *context}
 
 
 def _sha256(path: str) -> str | None:

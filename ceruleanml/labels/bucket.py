@@ -18,8 +18,9 @@ from pathlib import Path
 from ceruleanml.errors import LabelError, StorageError, WriteError
 from ceruleanml.labels.snapshots import FOLDER
 from ceruleanml.labels.states import MOST_SCENE, STATE, TIME, annotator_of, check_name, time_of
-from ceruleanml.mirror_cache import cached, copy_of, is_in_bucket, location_of, one_at_a_time
-from ceruleanml.mirror_checksums import Checksums, cache_folder
+from ceruleanml.mirror_cache import cached, one_at_a_time
+from ceruleanml.mirror_checksums import Checksums
+from ceruleanml.mirror_copies import STORES, cache_folder, copy_of, is_in_bucket, location_of
 from ceruleanml.mirror_download import content_of
 from ceruleanml.mirror_moving import AT_ONCE, FileRefused, Taken, side_by_side
 from ceruleanml.mirror_writing import put
@@ -135,7 +136,7 @@ class BucketStore:
 def bucket_store(location: str | Path) -> BucketStore:
     """The label store at a location in a bucket. Raises UsageError for what is none."""
     text = location_of(location)
-    return BucketStore(text, copy_of(text, cache_folder(), "stores"))
+    return BucketStore(text, copy_of(text, cache_folder(), STORES))
 
 
 def labels_here(location: str | Path, progress: Progress | None = None, must_send: bool = False) -> Path:

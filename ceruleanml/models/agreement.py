@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ceruleanml.datasets.folder import Dataset, TileRecord, open_dataset
 from ceruleanml.errors import DatasetError, ModelError, UsageError
+from ceruleanml.mirror_copies import copy_here, origin_of
 from ceruleanml.models.artefacts import side_px
 from ceruleanml.models.card import Card
 from ceruleanml.models.service_classes import ServiceClasses
@@ -81,13 +82,13 @@ def check_agreement(
             f"model {network.card.name}: the exported file differs from the network {differs} on tiles of {dataset}; "
             "nothing was written, take another --target"
         )
-    return Agreement(str(dataset), len(images) - 2, probability, box_px)
+    return Agreement(origin_of(dataset), len(images) - 2, probability, box_px)
 
 
 def _dataset_of(run: Path, card: Card) -> Path:
     """The data set that the run names and that is still there, the one it was validated on first."""
     named = [path for part in ("validation", "train") if (path := card.dataset.get(part, {}).get("path"))]
-    there = [Path(path) for path in named if Path(path).is_dir()]
+    there = [here for path in named if (here := copy_here(path)).is_dir()]
     if not there:
         known = f"the data set {named[0]} of its training" if named else "a data set of its training"
         raise UsageError(f"{run}: {known} is not here to try the export on; name one with --tiles DATASET")

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from ceruleanml.errors import UsageError
 from ceruleanml.models.config import TrainConfig, settings
+from ceruleanml.models.run_folder import recorded
 from ceruleanml.storage import make_folder, storage_error
 
 LINE_NAMES = ("epoch", "step")
@@ -205,5 +206,5 @@ def _imported(name: str, extra: str) -> Any:
 
 
 def _plain(config: TrainConfig) -> Iterator[tuple[str, Any]]:
-    for name, _, value in settings(config):
+    for name, _, value in settings(recorded(config)):
         yield name, value if isinstance(value, (str, int, float, bool)) else json.dumps(value)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ceruleanml.errors import StorageError, UsageError
+from ceruleanml.mirror_copies import origin_of
 from ceruleanml.models.card import CARD_NAME, WEIGHTS_NAME
 from ceruleanml.models.config import TrainConfig, as_values, from_values, settings
 from ceruleanml.storage import make_folder, storage_error, write_bytes
@@ -102,9 +104,18 @@ def changes(folder: RunFolder, config: TrainConfig) -> list[str]:
 
 
 def _changed(folder: RunFolder, config: TrainConfig) -> list[tuple[str, Any, Any]]:
-    before = {name: value for name, _, value in settings(read_config(folder.root))}
-    changed = [(name, before[name], value) for name, _, value in settings(config)]
+    before = {name: value for name, _, value in settings(recorded(read_config(folder.root)))}
+    changed = [(name, before[name], value) for name, _, value in settings(recorded(config))]
     return [one for one in changed if one[0] not in MAY_CHANGE and _plain(one[1]) != _plain(one[2])]
+
+
+def recorded(config: TrainConfig) -> TrainConfig:
+    """The settings as records hold them: a copy of what lies in a bucket goes by its name there."""
+    found = deepcopy(config)
+    found.run, found.data.train = origin_of(found.run), origin_of(found.data.train)
+    found.data.validation = None if found.data.validation is None else origin_of(found.data.validation)
+    found.model.start = None if found.model.start is None else origin_of(found.model.start)
+    return found
 
 
 def write_config(folder: RunFolder, config: TrainConfig) -> None:
@@ -112,7 +123,7 @@ def write_config(folder: RunFolder, config: TrainConfig) -> None:
     from omegaconf import OmegaConf
 
     make_folder(folder.root)
-    write_bytes(folder.config, OmegaConf.to_yaml(OmegaConf.create(as_values(config))).encode())
+    write_bytes(folder.config, OmegaConf.to_yaml(OmegaConf.create(as_values(recorded(config)))).encode())
 
 
 def read_config(run: Path) -> TrainConfig:

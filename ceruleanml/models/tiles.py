@@ -11,6 +11,7 @@ from typing import Any
 from ceruleanml.datasets.folder import MANIFEST_NAME, Dataset, Record, open_dataset
 from ceruleanml.datasets.leakage import shared_scenes
 from ceruleanml.errors import DatasetError, UsageError
+from ceruleanml.mirror_copies import origin_of
 from ceruleanml.models.augmentation import Bands
 from ceruleanml.models.config import DataConfig
 from ceruleanml.models.targets import IGNORE, ClassMap
@@ -233,7 +234,7 @@ def _bootstrap_note(train: Tiles, drawn: Tiles) -> str:
 
 def _source(dataset: Dataset, tiles: Tiles) -> Record:
     return {
-        "path": str(dataset.root),
+        "path": origin_of(dataset.root),
         "sha256": sha256_of(dataset.root / MANIFEST_NAME),
         "label_snapshot": dataset.manifest.get("label_snapshot"),
         "scenes": sorted({tile.scene_id for tile in tiles}),

@@ -16,6 +16,7 @@ from ceruleanml.scenes.raster import open_raster, stem_of
 from ceruleanml.scenes.safe import open_safe
 from ceruleanml.scenes.scene import PRODUCT_NAME, Radiometry, Scene
 from ceruleanml.storage import is_remote
+from ceruleanml.vsi import matching
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
 MAX_ID_BYTES = 220
@@ -71,9 +72,9 @@ def scene_id_of(location: str) -> str:
 def find_scenes(arguments: Sequence[str]) -> list[str]:
     """The locations of all scenes that the arguments name, sorted by scene id.
 
-    An argument is a scene, a folder of scenes, a glob, a list of locations in a text file (one a line, relative to
-    the file, `#` begins a comment) or a bucket's object. Raises SceneError where one names nothing, or where two
-    locations give the same scene id.
+    An argument is a scene, a folder of scenes, a glob, here or in a bucket, a list of locations in a text file (one a
+    line, relative to the file, `#` begins a comment) or a bucket's object. Raises SceneError where one names nothing,
+    or where two locations give the same scene id.
     """
     found: dict[str, str] = {}
     for argument in arguments:
@@ -100,7 +101,7 @@ def _check_scene_id(scene_id: str, location: str) -> None:
 
 def _expand(argument: str) -> Iterable[str]:
     if is_remote(argument):
-        return [argument]
+        return _in_bucket(argument) if glob.has_magic(argument) else [argument]
     path = Path(argument)
     if path.is_dir():
         return [argument] if _is_scene_folder(path) else _scenes_within(path)
@@ -112,8 +113,26 @@ def _expand(argument: str) -> Iterable[str]:
         raise SceneError(f"{argument}: is neither a file nor a folder")
     matches = [match for match in sorted(glob.glob(argument, recursive=True)) if _may_be_scene(Path(match))]
     if not matches:
-        raise SceneError(f"{argument}: no such file or folder, and as a pattern it matches no scene")
+        raise _no_match(argument)
     return [location for match in matches for location in _expand(match)]
+
+
+def _in_bucket(pattern: str) -> list[str]:
+    """The scenes that a pattern names in a bucket, sorted. Raises SceneError for none."""
+    if "**" in pattern:
+        raise SceneError(f"{pattern}: ** is for folders here; in a bucket write a * for each level")
+    found = [location for location in matching(pattern) if is_safe(location) or _is_image(location)]
+    if not found:
+        raise _no_match(pattern)
+    return found
+
+
+def _no_match(argument: str) -> SceneError:
+    return SceneError(f"{argument}: no such file or folder, and as a pattern it matches no scene")
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(IMAGE_SUFFIXES)
 
 
 def _may_be_scene(path: Path) -> bool:

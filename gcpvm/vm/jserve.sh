@@ -7,6 +7,9 @@ set -uo pipefail
 units=(ceruleanml-jupyter.service ceruleanml-tensorboard.service)
 export REMOTE_DIR=${REMOTE_DIR:-/data/ceruleanml}
 bin=$REMOTE_DIR/.venv/bin
+# The notebooks' copies of what lies in buckets lie where those of the command line do.
+# shellcheck disable=SC1091 # the start-up script lays it
+[ ! -r /etc/profile.d/ceruleanml.sh ] || . /etc/profile.d/ceruleanml.sh
 # Without a login of its own a shell over ssh does not know where its services listen.
 export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}
 
@@ -36,7 +39,7 @@ case ${1:-} in
             { echo "jserve: they run in $running: say jserve stop there first" >&2; exit 2; }
         # So that they go on when you log out; the idle guard ends them with the machine.
         loginctl enable-linger 2>/dev/null || echo 'jserve: they will end when you log out' >&2
-        systemctl --user daemon-reload && systemctl --user import-environment REMOTE_DIR && systemctl --user start "${units[@]}" && url
+        systemctl --user daemon-reload && systemctl --user import-environment REMOTE_DIR ${CERULEANML_CACHE+CERULEANML_CACHE} && systemctl --user start "${units[@]}" && url
         ;;
     stop) systemctl --user stop "${units[@]}" ;;
     status) systemctl --user --no-pager --lines=5 status "${units[@]}" ;;
