@@ -59,7 +59,8 @@ def on_ground(outline: MultiPolygon, to_ground: ToGround | None, affine: bool) -
 
     if to_ground is None:
         return outline
-    placed = shapely.transform(outline if affine else shapely.segmentize(outline, STEP_PX), to_ground)
+    bent = outline if affine else only_polygons(shapely.segmentize(outline, STEP_PX))  # GEOS unpacks a single part
+    placed = shapely.transform(bent, to_ground)
     return placed if placed.is_valid else only_polygons(shapely.make_valid(placed))
 
 

@@ -30,7 +30,7 @@ def compare(first: Path, second: Path, out: Path, bootstrap: int = 1000, seed: i
     check_local(out)
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / COMPARE_NAME).is_file()):
         raise WriteError(f"{out}: exists and is no comparison; choose another --out")
-    abouts = [_content(folder) for folder in (first, second)]
+    abouts = [read_evaluation(folder) for folder in (first, second)]
     _check_same(first, second, *abouts)
     counts = [read_counts(folder / COUNTS_NAME) for folder in (first, second)]
     content = {
@@ -70,7 +70,8 @@ def _comparable(subject: str, first: Counts, second: Counts) -> bool:
     return subject != "mean_of_classes" or set(first.classes) == set(second.classes)
 
 
-def _content(folder: Path) -> Json:
+def read_evaluation(folder: Path) -> Json:
+    """The content of evaluation.json in a folder that `evaluate` wrote. Raises StorageError."""
     path = folder / EVALUATION_NAME
     if not path.is_file():
         raise StorageError(f"{folder}: holds no {EVALUATION_NAME}; name a folder that ceruleanml evaluate wrote")

@@ -52,15 +52,17 @@ def model_card(card: Card, artefact: str, agreement: Agreement, notes: Sequence[
         "To propose slicks to a person who then looks at the scene. It is no proof that there is oil, nor of who "
         "spilled it: low wind, algae, rain cells and ships' wakes look alike in radar.",
         "## Input and output",
-        *_contract(card),
+        *contract(card),
         "## What it learnt from",
-        *_data(card),
+        *learnt_from(card),
         "## Figures",
-        _table(("figure", "value"), [(name, f"{value:.4g}") for name, value in sorted(card.metrics.items())])
+        markdown_table(("figure", "value"), [(name, f"{value:.4g}") for name, value in sorted(card.metrics.items())])
         if card.metrics
         else "None were measured; run `ceruleanml evaluate` before relying on it.",
         "## Thresholds",
-        _table(("threshold", "value"), [(name, f"{value:g}") for name, value in sorted(thresholds_of(card).items())]),
+        markdown_table(
+            ("threshold", "value"), [(name, f"{value:g}") for name, value in sorted(thresholds_of(card).items())]
+        ),
         "## How to run",
         f"```python\n{CALLS[artefact].format(entry=ONNX_ENTRY[card.kind])}\n```",
         "Or on whole scenes, in this folder: `ceruleanml predict . SCENES…`.",
@@ -74,17 +76,19 @@ def model_card(card: Card, artefact: str, agreement: Agreement, notes: Sequence[
     return "\n\n".join(parts) + "\n"
 
 
-def _contract(card: Card) -> list[str]:
+def contract(card: Card) -> list[str]:
+    """What the model takes and gives: a paragraph on its bands and ground, and the table of its classes."""
     ground = f", pixels of {card.resolution_m:.1f} m" if card.resolution_m else ""
     return [
         f"Bands, in this order: {', '.join(f'`{name}`' for name in card.channels)}. 8-bit pixels divided by 255, no "
         f"data 0; nothing else is to be done to them. Trained on tiles of {card.tile_px} x {card.tile_px}{ground}, "
         f"{card.grid} grid, radar in {card.radiometry}.",
-        _table(("id", "class"), [(str(number), name) for number, name in enumerate(card.classes)]),
+        markdown_table(("id", "class"), [(str(number), name) for number, name in enumerate(card.classes)]),
     ]
 
 
-def _data(card: Card) -> list[str]:
+def learnt_from(card: Card) -> list[str]:
+    """The tiles, scenes and label snapshot of the training, and its length and seed."""
     parts = [(name, card.dataset[name]) for name in ("train", "validation") if card.dataset.get(name)]
     if not parts:
         return ["Not recorded."]
@@ -94,7 +98,7 @@ def _data(card: Card) -> list[str]:
         for name, part in parts
     ]  # fmt: skip
     return [
-        _table(("part", "tiles", "with slicks", "scenes", "label snapshot"), rows),
+        markdown_table(("part", "tiles", "with slicks", "scenes", "label snapshot"), rows),
         f"{card.epochs:g} epochs, seed {card.seed}, first weights of the encoder: {card.pretrained}.",
     ]
 
@@ -119,6 +123,7 @@ def _limits(card: Card, notes: Sequence[str]) -> list[str]:
     return ["\n".join(f"- {line[:1].upper()}{line[1:]}" for line in (*known, *notes))]
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [titles, ["---"] * len(titles), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
