@@ -75,9 +75,17 @@ format: setup ## Put the code into the house's form
 bench: setup ## Measure the bars of docs/benchmarks.md, as ratios within one run
 	$(BIN)/python benchmarks/run.py
 
+# make demo SCENE=S1A_IW_GRDH_….SAFE
+SCENE ?=
+DEMO ?= demo
 .PHONY: demo
-demo: setup ## Simulated scenes -> partition -> data sets -> figures, in demo/
-	@BIN=$(BIN) WORKERS=$(WORKERS) SEED=$(SEED) scripts/demo.sh demo
+demo: setup ## The whole loop on simulated scenes, in about ten minutes: demo/report.html [SCENE=…]
+	@$(BIN)/python scripts/demo.py $(DEMO) --seed $(SEED) $(if $(SCENE),--scene '$(SCENE)')
+
+REAL ?= ../shared/data
+.PHONY: demo-real
+demo-real: setup ## The same path on real data, which is not part of this: REAL=../shared/data
+	@$(BIN)/python scripts/demo_real.py $(REAL) demo-real --seed $(SEED)
 
 # make make-dataset SCENES="scenes/*.SAFE" OUT=datasets/may ARGS="--labels labels --grid serving"
 SCENES ?=
@@ -113,6 +121,18 @@ publish-page: setup ## Bring a prepared page to a bucket: PAGE=… BUCKET=gs://�
 tensorboard: setup ## Show the curves of all runs in runs/ on http://127.0.0.1:6006
 	$(BIN)/tensorboard --logdir runs --host 127.0.0.1
 
+.PHONY: docs
+docs: setup ## Build the documentation into site/; site/index.html opens with a double click
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+.PHONY: docs-serve
+docs-serve: setup ## Show the documentation on http://127.0.0.1:8000 while you write
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
+.PHONY: reference
+reference: setup ## Write docs/reference anew from verbs, settings and targets
+	$(BIN)/python scripts/docs/reference.py
+
 # The GPU VM. These are gcpvm/Makefile's, which says more: make -C gcpvm help
 VM_VERBS := vm-init vm-plan vm-apply vm-destroy vm-start vm-stop vm-status vm-environment
 VM_ALIASES := ssh syncup syncdown pull-dataset push-dataset jserve vscode cost image-check
@@ -139,5 +159,5 @@ $(VM_VERBS) $(VM_ALIASES):
 
 .PHONY: clean
 clean: ## Remove the demo, caches and builds (not .venv)
-	rm -rf demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf demo demo-real site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
