@@ -92,20 +92,6 @@ def test_debian_packages_that_are_there_are_left_alone_and_others_named(tmp_path
     assert missing.stderr.splitlines()[-1].endswith("apt-get install no-such-package-anywhere")
 
 
-def test_the_demo_runs_and_skips_what_is_done(tmp_path):
-    environment = {"BIN": str(Path(sys.executable).parent), "WORKERS": "1", "SCENES": "6", "EPOCHS": "1"}
-    first = run(ROOT / "scripts" / "demo.sh", "demo", cwd=tmp_path, **environment)
-    assert first.returncode == 0, first.stderr
-    assert (tmp_path / "demo" / "train.png").stat().st_size > 50_000
-    assert (tmp_path / "demo" / "evaluation" / "report.html").is_file()
-    assert list((tmp_path / "demo" / "slicks").glob("S1A*.geojson"))
-    before = contents(tmp_path / "demo" / "datasets")
-    again = run(ROOT / "scripts" / "demo.sh", "demo", cwd=tmp_path, **environment)
-    assert again.returncode == 0 and again.stdout.count("is there already") == 3
-    assert "is trained already" in again.stdout
-    assert contents(tmp_path / "demo" / "datasets") == before
-
-
 def move(folder, *arguments):
     return run(ROOT / "scripts" / "move_datasets_to_ssd.sh", *arguments, cwd=folder)
 

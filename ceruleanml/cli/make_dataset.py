@@ -145,9 +145,8 @@ def make_dataset(
         keep_scenes=keep_scenes,
         seed=seed,
     )
-    if dry_run:
-        return _estimate(scenes, options, quiet)
-    return _build(scenes, out, options, labels, workers, scheduler, quiet)
+    asked = (scenes, out, options, labels, workers, scheduler, quiet)
+    return _estimate(scenes, options, quiet) if dry_run else _build(*asked)
 
 
 def _estimate(scenes: list[str], options: BuildOptions, quiet: bool) -> int:
