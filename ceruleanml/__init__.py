@@ -4,4 +4,4 @@ The folders are the stages of the loop, in order: scenes, labels, datasets, mode
 selection, annotation, cli. A stage imports only stages to its left.
 """
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
