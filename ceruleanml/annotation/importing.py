@@ -137,17 +137,17 @@ def _import(file: Path, store: Path, rules: ImportRules, now: datetime) -> list[
         )
         for content in contents
     ]  # fmt: skip
-    return [_added(file, store, one, notes) for one in checked]
+    return [_added(file, store, one, () if place else notes) for place, one in enumerate(checked)]
 
 
-def _contents(file: Path, rules: ImportRules) -> tuple[list[Any], list[str]]:
+def _contents(file: Path, rules: ImportRules) -> tuple[Sequence[Any], list[str]]:
     """The states that a file holds, as the page would save them, and notes."""
     if file.is_dir():
         content, notes = importing_layers.collection_of(file, rules.classes, rules.frames)
         return [content], notes
     content = read_document(file)
     if importing_coco.is_coco(content):
-        return list(importing_coco.collections_in(content, str(file), rules.classes, rules.frames)), []
+        return importing_coco.collections_in(content, str(file), rules.classes, rules.frames, rules.complete)
     if isinstance(content, dict) and content.get("scene_id") is None:
         content["scene_id"] = scene_id_of(str(file))
         return [content], [f"{file}: does not say which scene it labels; taken as {content['scene_id']}, its own name"]

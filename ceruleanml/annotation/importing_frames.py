@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from ceruleanml.datasets.folder import TileRecord, open_dataset
 from ceruleanml.errors import LabelError, StorageError
 from ceruleanml.scenes.georeference import AffineGeoreference, Georeference
 from ceruleanml.scenes.grid import Window, footprint
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from shapely import Polygon
 
 Floats = NDArray[np.float64]
+UPLOADED = re.compile(r"^[0-9a-f]{8}-")
+"""What Label Studio puts before the name of an uploaded file."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +67,13 @@ class SceneFrame:
 
 @dataclass(frozen=True)
 class Frames:
-    """The frames of scenes by id: of a prepared page, and of scenes that are opened when they are asked for."""
+    """The frames of scenes by id: of a prepared page, and of scenes that are opened when they are asked for.
+
+    `tiles` are those of data sets by tile_id: images of other tools are told by their file names which tile they are.
+    """
 
     pages: Mapping[str, SceneFrame] = field(default_factory=dict)
+    tiles: Mapping[str, TileRecord] = field(default_factory=dict)
     locations: Mapping[str, str] = field(default_factory=dict)
     georeference: str | None = None
     opened: dict[str, SceneFrame] = field(default_factory=dict, compare=False)
@@ -72,6 +81,11 @@ class Frames:
     def __bool__(self) -> bool:
         """Whether any scene was given."""
         return bool(self.pages or self.locations)
+
+    def tile_of(self, file_name: str) -> TileRecord | None:
+        """The tile that an image file shows, whatever folder, address, suffix or upload's prefix stands around it."""
+        stem = PurePosixPath(re.split(r"[/\\\\=]", unquote(file_name))[-1]).stem
+        return self.tiles.get(stem) or self.tiles.get(UPLOADED.sub("", stem))
 
     def of(self, scene_id: str) -> list[SceneFrame]:
         """The grid that the page showed of a scene, then its own image. Raises SceneError, GeoreferenceError."""
@@ -81,14 +95,20 @@ class Frames:
         return [frames[scene_id] for frames in (self.pages, self.opened) if scene_id in frames]
 
 
-def frames_of(scenes: Sequence[str] = (), page: Path | None = None, georeference: str | None = None) -> Frames:
-    """The frames of scenes, named as `find_scenes` takes them, and of those of a prepared page.
+def frames_of(
+    scenes: Sequence[str] = (),
+    page: Path | None = None,
+    georeference: str | None = None,
+    datasets: Sequence[Path] = (),
+) -> Frames:
+    """The frames of scenes, named as `find_scenes` takes them, of those of a prepared page, and of tiles of data sets.
 
-    Raises SceneError, StorageError, LabelError.
+    Raises SceneError, StorageError, LabelError, DatasetError.
     """
     shown = {frame.scene_id: frame for frame in page_frames(page)} if page else {}
     locations = {scene_id_of(location): location for location in find_scenes(scenes)} if scenes else {}
-    return Frames(shown, locations, georeference)
+    tiles = {tile.tile_id: tile for root in datasets for tile in open_dataset(root).tiles}
+    return Frames(shown, tiles, locations, georeference)
 
 
 def page_frames(page: Path) -> list[SceneFrame]:

@@ -40,6 +40,14 @@ SceneList = Annotated[
 Page = Annotated[
     Path | None, typer.Option(help="The folder of the page that was drawn on, in place of --scenes or beside them.")
 ]
+Datasets = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--dataset",
+        help="The data set whose tiles were labelled in another tool: COCO images are told by their file names. Repeat "
+        "for more.",
+    ),
+]
 Evaluation = Annotated[
     Path | None,
     typer.Option(help="A data set folder or a list of scene ids to judge models by; labels of these are refused."),
@@ -54,6 +62,7 @@ def import_labels(
     complete: Complete = False,
     scenes: SceneList = None,
     page: Page = None,
+    dataset: Datasets = None,
     georeference: Georeference = None,
     evaluation: Evaluation = None,
     allow_evaluation: AllowEvaluation = False,
@@ -69,10 +78,11 @@ def import_labels(
     from ceruleanml.annotation.importing_frames import frames_of
     from ceruleanml.classes import load_classes
 
+    tiled = [brought(one, quiet) for one in dataset or []]
     rules = ImportRules(
         annotator=annotator,
         complete=complete,
-        frames=frames_of(scenes or [], brought(page, quiet), georeference),
+        frames=frames_of(scenes or [], brought(page, quiet), georeference, tiled),
         evaluation=frozenset() if allow_evaluation else evaluation_scenes(brought(evaluation, quiet)),
         classes=load_classes(brought(classes, quiet)),
     )
