@@ -34,6 +34,50 @@ def execute(name, folder):
     return [output for cell in notebook.cells for output in cell.get("outputs", ())], work
 
 
+LOOP = (
+    "dataset_statistics", "train_unet", "train_maskrcnn", "evaluation", "active_learning_curves", "sentinel1_products",
+    "predictions_on_a_map",
+)  # fmt: skip
+
+
+def executed_together(names, folder):
+    """The outputs of notebooks in one kernel, so that PyTorch is loaded once; each must import all that it uses."""
+    notebooks = {name: nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4) for name in names}
+    assert not any(cell.get("outputs") for one in notebooks.values() for cell in one.cells), "commit without outputs"
+    cells = {name: [nbformat.v4.new_code_cell("%reset -f"), *one.cells] for name, one in notebooks.items()}
+    whole = nbformat.v4.new_notebook(cells=[cell for one in cells.values() for cell in one])
+    resources = {"metadata": {"path": str(folder)}}
+    NotebookClient(whole, timeout=600, kernel_name="python3", resources=resources).execute()
+    return {name: [output for cell in one for output in cell.get("outputs", ())] for name, one in cells.items()}
+
+
+def test_the_notebooks_of_the_loop_run_and_show_what_they_promise(kernels):
+    outputs = executed_together(LOOP, kernels)
+    work = kernels / "work"
+    assert {name: printed(one, "stderr") for name, one in outputs.items()} == dict.fromkeys(LOOP, "")
+    assert {name: len(pictures(one)) for name, one in outputs.items()} == {
+        "dataset_statistics": 2, "train_unet": 2, "train_maskrcnn": 1, "evaluation": 5, "active_learning_curves": 1,
+        "sentinel1_products": 1, "predictions_on_a_map": 1,
+    }  # fmt: skip
+    slick = json.loads((work / "evaluation" / "evaluation.json").read_text())["all"]["figures"]["slick"]
+    floor = json.loads((work / "floor" / "evaluation.json").read_text())["all"]["figures"]["slick"]
+    assert floor["iou"]["value"] < slick["iou"]["value"] and slick["iou"]["value"] > 0.3
+    found = [json.loads(path.read_text())["features"] for path in (work / "predictions").glob("S1*.geojson")]
+    assert len(found) == 2 and sum(map(len, found)) > 0
+    curves = json.loads((work / "rounds" / "report" / "curves.json").read_text())["strategies"]
+    assert {name: one["labels"] for name, one in curves.items()} == {"default": [4, 8], "random": [4, 8]}
+    assert min(one["mean"][-1] for one in curves.values()) > 0.1, "each begins from the earlier model"
+    scenes = sorted(path.stem for path in (work / "raw" / "scenes").glob("*.tif"))
+    assert (work / "next.list").read_text().split() == scenes and len(scenes) == 6
+
+
+def test_every_notebook_is_listed_and_run():
+    names = {path.stem for path in NOTEBOOKS.glob("*.ipynb")}
+    text = (NOTEBOOKS / "README.md").read_text()
+    assert names == {*LOOP, "catalogue_rounds", "spectra_rounds"}
+    assert all(f"[{name}]({name}.ipynb)" in text for name in names)
+
+
 def printed(outputs, stream):
     return "".join(output.text for output in outputs if output.output_type == "stream" and output.name == stream)
 
