@@ -39,6 +39,15 @@ def photopea(tmp_path):
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def warm_cli(tmp_path_factory):
+    """A folder for the front of PATH: its `ceruleanml` and `python` are real processes that need not import PyTorch."""
+    from warm_cli import served
+
+    with served(tmp_path_factory.mktemp("warm")) as programs:
+        yield programs
+
+
 @pytest.fixture(scope="module")
 def bucket_server(tmp_path_factory):
     """A server of Google Cloud Storage's protocol with the bucket `b`."""

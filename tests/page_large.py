@@ -94,7 +94,9 @@ def opened(browser: object, large: Large, way: str):
 
 def painted(before: Ids, mask: Mask, slick: int) -> Ids:
     """The map with the mask's free pixels given to a slick."""
-    return np.where(mask & (before == 0), np.uint16(slick), before)
+    after, rows = before.copy(), mask.any(axis=1)  # most rows of a large scene are in no mask
+    after[rows] = np.where(mask[rows] & (before[rows] == 0), np.uint16(slick), before[rows])
+    return after
 
 
 def look(hand: Hand, place: tuple[float, float], scale: float = 1) -> Hand:

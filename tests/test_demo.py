@@ -26,12 +26,14 @@ KILLED_AT = (
 WAIT_S = 300
 
 
-def demo(folder, *more):
-    return finished([sys.executable, DEMO, "demo", *SMALL, *more], cwd=folder, env=os.environ)
+@pytest.fixture(scope="module")
+def demo(warm_cli):
+    """Runs the demo in a folder."""
+    return lambda folder, *more: finished([warm_cli / "python", DEMO, "demo", *SMALL, *more], cwd=folder)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, demo):
     """A demo that ran without a break, and what it printed."""
     folder = tmp_path_factory.mktemp("made")
     run = demo(folder)
@@ -59,7 +61,7 @@ def test_the_report_is_whole_in_itself(made):
         assert (made[0] / link).exists(), link
 
 
-def test_run_again_it_skips_all_and_refuses_other_settings(made):
+def test_run_again_it_skips_all_and_refuses_other_settings(demo, made):
     out, _ = made
     again = demo(out.parent)
     assert again.returncode == 0 and "\n== " not in again.stdout and again.stdout.count("is there already") >= 12
@@ -67,7 +69,7 @@ def test_run_again_it_skips_all_and_refuses_other_settings(made):
     assert other.returncode == 2 and "remove it, or name another folder" in other.stderr
 
 
-def test_killed_at_five_places_it_makes_the_same_report(made, tmp_path):
+def test_killed_at_five_places_it_makes_the_same_report(demo, made, tmp_path):
     for pattern in KILLED_AT:
         killed_at(pattern, tmp_path)
     run = demo(tmp_path)
@@ -89,7 +91,7 @@ def killed_at(pattern, folder):
         assert process.wait(timeout=60) == -signal.SIGKILL
 
 
-def test_a_scene_of_ones_own_gets_outlines_and_a_page(made):
+def test_a_scene_of_ones_own_gets_outlines_and_a_page(demo, made):
     out, _ = made
     write_tiff(out.parent / "mine.tif", pixels(0, (200, 300)))
     run = demo(out.parent, "--scene", "mine.tif")
@@ -99,6 +101,6 @@ def test_a_scene_of_ones_own_gets_outlines_and_a_page(made):
     assert "Your scene" in (out / "report.html").read_text()
 
 
-def test_what_is_no_scene_ends_in_a_line(made):
+def test_what_is_no_scene_ends_in_a_line(demo, made):
     run = demo(made[0].parent, "--scene", "nothing.tif")
     assert run.returncode == 2 and "nothing.tif" in run.stderr.splitlines()[-1]

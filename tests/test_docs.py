@@ -1,4 +1,4 @@
-"""What the stage pages show is what their commands print: each is run in order, as its reader would."""
+"""What the pages show is what their commands print: each is run in order, as its reader would (see warm_cli.py)."""
 
 import os
 import re
@@ -34,17 +34,26 @@ def plain(text):
         "zooniverse",
         "overlays",
         "scale",
+        "tutorial",
+        "howto/own_classes",
+        "howto/own_sensor",
+        "howto/cerulean_ml_folders",
+        "howto/several_annotators",
+        "howto/publish_page",
+        "howto/many_machines",
+        "howto/cerulean_cloud",
+        "howto/other_tools",
     ],
 )
-def test_the_page_shows_what_its_commands_print(tmp_path, page):
+def test_the_page_shows_what_its_commands_print(tmp_path, page, warm_cli):
     for folder in ("scripts", "data-processing"):
         (tmp_path / folder).symlink_to(ROOT / folder)
-    here = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{here}:{os.environ['PATH']}", "CERULEANML": str(here / "ceruleanml")}
+    path = f"{warm_cli}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "CERULEANML": str(warm_cli / "ceruleanml")}
     printed, checked = "", 0
     for language, content in FENCE.findall((ROOT / "docs" / f"{page}.md").read_text()):
         if language in ("sh", "python"):
-            shell = ["bash", "-e", "-c"] if language == "sh" else [sys.executable, "-c"]
+            shell = ["bash", "-e", "-c"] if language == "sh" else ["python", "-c"]
             run = finished([*shell, content], cwd=tmp_path, env=environment)
             assert run.returncode == 0, f"{content}\n{run.stderr}"
             printed = run.stdout
@@ -52,9 +61,3 @@ def test_the_page_shows_what_its_commands_print(tmp_path, page):
             assert plain(content) == plain(printed), content
             printed, checked = "", checked + 1
     assert checked >= 1
-
-
-def test_links_lead_somewhere():
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"

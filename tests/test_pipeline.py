@@ -12,20 +12,29 @@ import pytest
 import yaml
 from builds_made import contents
 from processes import finished
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ceruleanml.storage import read_json
 
 PIPELINE = Path(__file__).parents[1] / "scripts" / "pipeline"
 BIN = Path(sys.executable).parent
-OUTS = ("data", "plans", "experiments", "reports")
-TINY = ("trainer.epochs=1", "trainer.threads=1", "trainer.device=cpu", "data.batch_size=2", "logger=jsonl")
+OUTS = (
+    "parts", "data", "plans", "experiments", "reports", "models", "evaluations", "predictions", "scores", "selections",
+    "pages",
+)  # fmt: skip
+TINY = ("trainer.epochs=1", "trainer.threads=1", "trainer.device=cpu", "data.batch_size=2")
 
 
 def environment(folder):
     """Whatever dvc and git would take from, or leave in, the user's own folders stays in the test's."""
     own = {f"DVC_{name}_DIR": str(folder / ".git" / name) for name in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE")}
-    path = f"{BIN}:{os.environ['PATH']}"
-    return {**os.environ, **own, "PATH": path, "SHELL": "/bin/sh", "DVC_NO_ANALYTICS": "1", "OMP_NUM_THREADS": "1"}
+    return {**os.environ, **own, "SHELL": "/bin/sh", "DVC_NO_ANALYTICS": "1", "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(autouse=True)
+def programs(warm_cli, monkeypatch):
+    """The stages' commands begin with PyTorch imported; see warm_cli.py."""
+    monkeypatch.setenv("PATH", f"{warm_cli}:{BIN}:{os.environ['PATH']}")
 
 
 def run(folder, *command):
@@ -49,20 +58,19 @@ def change(folder, name="first", **experiment):
 
 @pytest.fixture
 def project(tmp_path):
-    """A user's project as docs/rounds.md makes it, with two scenes to choose from and two to judge by."""
+    """A user's project as docs/rounds.md makes it: two scenes to choose from, two to judge by, two to ask about."""
     folder = tmp_path / "project"
     shutil.copytree(PIPELINE, folder)
-    small = ("--scenes", 4, "--height", 128, "--width", 128, "--slick-free", 0, "--seed", 1)
-    done(folder, BIN / "ceruleanml", "simulate-scenes", "raw", *small)
-    scenes = [f"../{path.relative_to(folder)}\n" for path in sorted((folder / "raw" / "scenes").iterdir())]
+    small = ("--scenes", 6, "--height", 128, "--width", 128, "--slick-free", 0, "--seed", 1)
+    done(folder, "ceruleanml", "simulate-scenes", "raw", *small)
     params = yaml.safe_load((folder / "params.yaml").read_text())
-    for name, part in (("pool", scenes[:2]), ("evaluation", scenes[2:])):
-        listed = folder / params["lists"][name]
-        listed.parent.mkdir(exist_ok=True)
-        listed.write_text("".join(part))
+    params["partition"] |= {"train": 0.34, "val": 0.33, "test": 0.33}
     params["dataset"]["tile-size"] = 64
     params["experiment"]["task"] = ["device=cpu", "batch_size=4"]
     params["experiment"]["train"] = [*params["experiment"]["train"], *TINY]
+    params["train"] = " ".join(TINY)
+    params["asked"] = 3
+    params["predict"] |= {"device": "cpu"}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     change(folder, baseline=[], seeds="0", first=4, per_round=2, rounds=2)
     done(folder, "git", "init", "--quiet")
@@ -99,8 +107,15 @@ def test_the_pipeline_goes_on_where_it_stood_does_nothing_twice_and_comes_back_f
     assert read_json(project / "reports" / "first" / "curves.json")["strategies"]["default"]["labels"] == [4, 6]
     assert "strategies.default.area" in done(project, dvc, "metrics", "show")
 
+    asked = (project / "selections" / "first" / "selection.csv").read_text().splitlines()
+    queue = read_json(project / "pages" / "first" / "data" / "queue.json")["items"]
+    assert [one["tile_id"] for one in queue] == [row.split(",")[1] for row in asked[1:]] and len(queue) == 3
+    for number in range(2):  # side by side in TensorBoard
+        events = EventAccumulator(str(arm / f"round_{number:03d}" / "model" / "tensorboard")).Reload()
+        assert [one.step for one in events.Scalars("train/loss")] != []
+
     again = done(project, dvc, "repro")
-    assert again.count("didn't change, skipping") == 5
+    assert again.count("didn't change, skipping") == 13
     assert "Running stage" not in again
 
     made = {name: contents(project / name) for name in OUTS}
