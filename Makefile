@@ -55,6 +55,10 @@ setup-icevision: setup ## Add icevision 0.12.0 to .venv, for scripts/ice_trainer
 test-icevision: setup-icevision ## Run icevision's smoke test
 	$(BIN)/python -m pytest -p no:xdist tests/icevision/test_icevision.py
 
+.PHONY: mutants
+mutants: setup ## Put small faults into copies of the package, one at a time, and see that the tests tell (minutes)
+	$(BIN)/python tests/mutation/run.py --workers $(WORKERS)
+
 .PHONY: test-serving
 test-serving: setup ## Run exports in the service's own PyTorch 2.0.1 (slow; makes .venv-serving)
 	scripts/test_serving.sh

@@ -95,3 +95,17 @@ def test_too_few_points_are_refused():
 def test_affine_that_maps_onto_a_line_is_refused():
     with pytest.raises(GeoreferenceError, match="one line or point"):
         AffineGeoreference(Affine(1, 1, 0, 1, 1, 0), "EPSG:4326")
+
+
+def test_six_points_give_the_second_order():
+    row_col = ((0, 0), (0, 16), (8, 0), (8, 16), (4, 9), (2, 3))
+    georeference = points(bent, row_col)
+    np.testing.assert_allclose(georeference.lon_lat(np.array([[6.0, 5.0]])), [bent(6, 5)], atol=1e-10)
+
+
+@pytest.mark.parametrize(("row_factor", "col_factor"), [(0.25, 0.25), (2, 0.5)])
+def test_a_scaled_transform_is_the_same_ground(row_factor, col_factor):
+    georeference = AffineGeoreference(Affine(0.01, 0.001, 10, 0.002, -0.01, 40), "EPSG:4326")
+    smaller = georeference.scaled(row_factor, col_factor)
+    here = georeference.lon_lat(np.array([[4.0, 12.0]]))
+    np.testing.assert_allclose(smaller.lon_lat(np.array([[4.0 * row_factor, 12.0 * col_factor]])), here)

@@ -85,7 +85,9 @@ def test_refused_grids(arguments, error, message):
         make_grid(scene(), *arguments)
 
 
-@pytest.mark.parametrize(("west", "north", "message"), [(179.8, 10, "degrees"), (10, 84.2, "pole")])
+@pytest.mark.parametrize(
+    ("west", "north", "message"), [(179.8, 10, "degrees"), (10, 84.2, "pole"), (10, -83.9, "pole")]
+)
 def test_scenes_no_grid_can_hold(west, north, message):
     with pytest.raises(GeoreferenceError, match=message):
         make_grid(scene(west, north))
@@ -106,3 +108,4 @@ def cells(window):
 def test_intersection_holds_what_both_hold(one, other):
     shared = one.intersection(other)
     assert (cells(shared) if shared else set()) == cells(one) & cells(other)
+    assert shared is None or cells(shared), "a window without pixels is none"

@@ -71,6 +71,15 @@ def test_a_store_is_opened_as_it_was(scene):
     assert open_store(scene / "store").heads("s") == [later]
 
 
+def test_digits_that_begin_two_snapshots_name_neither(scene):
+    digest = take_snapshot(scene / "store").sha256
+    folder = scene / "store" / ".snapshots"
+    (folder / f"{digest[:6]}{'0' * 58}.json").write_text((folder / f"{digest}.json").read_text())
+    with pytest.raises(LabelError, match="begins 2 snapshots; give more digits of one"):
+        open_store(f"{scene}/store@{digest[:6]}")
+    assert open_store(f"{scene}/store@{digest[:8]}").snapshot.sha256 == digest
+
+
 def test_a_name_keeps_its_snapshot(scene):
     take_snapshot(scene / "store", "round-1")
     take_snapshot(scene / "store", "round-1")

@@ -167,3 +167,19 @@ def test_what_leaves_the_grid_is_cut_and_what_lies_outside_is_none():
     georeference = AffineGeoreference(Affine(0.001, 0, 10.2, 0, -0.001, 50), "EPSG:4326")
     assert burn(image_mask(np.ones((5, 5))), GRID, georeference) is None
     assert burn(image_mask(np.ones((5, 5)), 25, 40), IMAGE_GRID, None) is None
+
+
+def test_a_mask_that_leaves_its_own_image_keeps_what_lies_inside():
+    mask = np.arange(12).reshape(3, 4) % 2 == 0
+    instance = burn(image_mask(mask, -1, -2), IMAGE_GRID, None)
+    assert (whole(instance, IMAGE_GRID)[:2, :2] == mask[1:, 2:]).all() and instance.mask.sum() == mask[1:, 2:].sum()
+    instance = burn(image_mask(mask, 18, 27), IMAGE_GRID, None)
+    assert (whole(instance, IMAGE_GRID)[18:, 27:] == mask[:2, :3]).all()
+
+
+def test_a_thin_slick_lies_where_the_centres_of_its_pixels_do():
+    """Image pixels two fifths of the grid's, the slick's column left of a grid pixel's centre, its own centre right of
+    the edge: only half a pixel tells."""
+    georeference = AffineGeoreference(Affine(0.0004, 0, 10, 0, -0.0004, 50), "EPSG:4326")
+    pixel = burn(image_mask([[1]], 2, 2), GRID, georeference)
+    assert pixel.window == Window(1, 1, 1, 1)

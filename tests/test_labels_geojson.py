@@ -10,7 +10,7 @@ from labels_help import CLASSES
 
 from ceruleanml.errors import LabelError
 from ceruleanml.labels.geojson import read_geojson, read_label_file, write_geojson
-from ceruleanml.labels.geometry import precise
+from ceruleanml.labels.geometry import area_km2, precise
 from ceruleanml.labels.instances import GroundShape
 
 SQUARE = [[10.0, 50.0], [10.2, 50.0], [10.2, 50.1], [10.0, 50.1], [10.0, 50.0]]
@@ -205,3 +205,15 @@ def test_real_polygons_without_a_class_are_refused_and_with_one_are_read(tmp_pat
     shapes = read_geojson(save(tmp_path, content), CLASSES, "scene")
     assert len(shapes) == len(content["features"]) > 1
     assert all(shape.geometry.is_valid for shape in shapes)
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_ring_around_a_pole_crosses_the_antimeridian_either_way(tmp_path, turn):
+    around = [[-170, 80], [-60, 80], [60, 80], [170, 80], [-170, 80]][::turn]
+    with pytest.raises(LabelError, match="across the antimeridian"):
+        read_geojson(save(tmp_path, collection(feature(polygon(around)))), CLASSES, "scene")
+
+
+def test_an_area_is_the_same_whichever_way_its_rings_were_drawn():
+    anticlockwise, clockwise = (shapely.Polygon(SQUARE[::turn], [HOLE[::turn]]) for turn in (1, -1))
+    assert area_km2(anticlockwise) == pytest.approx(area_km2(clockwise)) == pytest.approx(151.6, rel=0.02)

@@ -78,6 +78,18 @@ def random_case(seed, tiles=4):
     )
 
 
+def test_the_hundred_best_detections_of_a_class_on_a_tile_count():
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    places = np.eye(SIDE * SIDE, dtype=bool).reshape(-1, SIDE, SIDE)
+    many = [instance(mask, 1, 0.9) for mask in places[:102]]
+    labels, found = [[], [instance(places[0], 1)]], [many, [instance(places[0], 1, 0.1)]]
+    precision = ours(labels, found)[0]
+    np.testing.assert_allclose(precision, coco_by(COCO, COCOeval, labels, found), atol=1e-12)
+    assert precision[0] == pytest.approx(1 / 101)
+
+
 @settings(max_examples=40)
 @given(st.integers(0, 10_000))
 def test_it_equals_pycocotools(seed):

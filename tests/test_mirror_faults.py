@@ -7,6 +7,8 @@ from bucket_made import crc32c, files_in, proxied, served_bucket, write_files
 
 from ceruleanml import mirror_download, mirror_plan, mirror_upload
 from ceruleanml.mirror import mirror
+from ceruleanml.mirror_moving import FileRefused
+from ceruleanml.mirror_writing import written
 
 # The client lets go of a download that is refused without closing its connection.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
@@ -246,3 +248,19 @@ def test_nothing_is_deleted_where_something_failed(bucket, proxy, tmp_path):
     proxy.alter = lambda asked, body: b"?" if asked.is_media else body
     report = mirror("gs://b/x", str(here), delete=True)
     assert list(report.failed) == ["a"] and report.deleted == 0 and files_in(here) == {"only here": b"h"}
+
+
+def test_a_file_that_somebody_changes_here_meanwhile_is_not_deleted(bucket, proxy, tmp_path):
+    bucket.put("x/a", b"there")
+    here = write_files(tmp_path / "here", {"mine": b"before", "old": b"o"})
+    proxy.before = lambda asked: (here / "mine").write_bytes(b"drawn just now") if asked.is_media else None
+    report = mirror("gs://b/x", str(here), delete=True)
+    assert report.failed == {"mine": "was changed on this machine meanwhile; run it again to compare anew"}
+    assert report.deleted == 1 and files_in(here) == {"a": b"there", "mine": b"drawn just now"}
+
+
+def test_what_arrives_in_the_bucket_otherwise_than_it_was_sent_is_refused():
+    sent, arrived = crc32c(b"sent"), crc32c(b"sunk")
+    assert written(None, "a", lambda: (7, sent), 4, sent) == 7
+    with pytest.raises(FileRefused, match="arrived in the bucket with CRC-32C"):
+        written(None, "a", lambda: (7, arrived), 4, sent)

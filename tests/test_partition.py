@@ -30,7 +30,8 @@ def scene(name, lon_lat=None, hours=None, **class_counts):
     (scene("a", (10, 0), 0), scene("b", (11.4, 0), 1), True),  # 44 km
     (scene("a", (10, 0), 0), scene("b", (11.6, 0), 1), False),  # 67 km
     (scene("a", (10, 60), 0), scene("b", (11.6, 60), 1), True),  # 33 km: degrees are half as long there
-    (scene("a", (10, 0), 0), scene("b", (10.5, 0), 25), False),  # a day apart
+    (scene("a", (10, 0), 0), scene("b", (10.5, 0), 24), True),  # just a day apart
+    (scene("a", (10, 0), 0), scene("b", (10.5, 0), 25), False),
     (scene("a", (10, 0), 0), scene("b", (10.5, 0)), True),  # who knows when: together
     (scene("a", (10, 0), 0), scene("b", None, 0), False),  # who knows where: apart
     (scene("a", (178.9, 0), 0), scene("b", (-180, 0), 1), True),  # across the antimeridian
@@ -116,6 +117,13 @@ def test_parts_hold_every_scene_once_and_whole_groups(places):
 def test_three_scenes_fill_three_parts():
     found = partition([scene(name, infra_slick=1) for name in "abc"], (0.8, 0.1, 0.1))
     assert [len(ids) for ids in found.parts.values()] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_large_scenes_are_shared_out_while_there_is_room(seed):
+    scenes = [scene(name, infra_slick=slicks) for name, slicks in zip("abcd", (1, 1, 3, 1), strict=True)]
+    found = partition(scenes, (0.5, 0.5, 0.0), seed)
+    assert {found.parts["train"], found.parts["val"]} == {("c",), ("a", "b", "d")}
 
 
 def test_a_part_without_share_stays_empty():

@@ -91,3 +91,23 @@ def test_any_outline_comes_back_valid(seed, corners):
     for feature in features_of([slick(Polygon(points))], CLASSES, Ground()):
         assert shape(feature["geometry"]).is_valid
         assert feature["properties"]["area_km2"] >= 0
+
+
+def test_holes_stay_holes():
+    ring = box(0, 0, 3 * KM, 3 * KM).difference(box(KM, KM, 2 * KM, 2 * KM))
+    (feature,) = features_of([slick(ring)], CLASSES, Ground())
+    assert [len(part) for part in feature["geometry"]["coordinates"]] == [2]
+    assert feature["properties"]["area_km2"] == pytest.approx(8, rel=0.01)
+
+
+def test_a_slick_of_just_the_least_area_stays():
+    one = slick(box(9, 0, 9 + KM, KM))
+    least = features_of([one], CLASSES, Ground())[0]["properties"]["area_km2"]
+    assert len(features_of([one], CLASSES, Ground(), least)) == 1
+    assert not features_of([one], CLASSES, Ground(), least + 1e-6)
+
+
+@pytest.mark.parametrize("angle", [-0.002, -0.001, 0.0, 0.001])
+def test_north_is_0_and_never_180(angle):
+    found = measures_of(MultiPolygon([long_slick(angle)]), Ground())["orientation_degrees"]
+    assert min(found, 180 - found) < 0.1 and found < 180

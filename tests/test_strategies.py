@@ -55,6 +55,12 @@ def test_another_seed_draws_others_where_there_is_a_draw(strategy):
     assert (len(found) > 1) == (strategy not in ("uncertainty", "vote-entropy", "coreset", "coral"))
 
 
+@pytest.mark.parametrize("strategy", ["random", "foreground-random", "badge"])
+def test_another_round_draws_others(strategy):
+    items = pool(200, labelled=20)
+    assert len({tuple(ids_of(chosen(items, strategy, 12, round=number))) for number in range(4)}) == 4
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_fewer_items_than_asked_for_are_all_offered(strategy):
     found = chosen(pool(30, groups=1), strategy, 50)
@@ -185,6 +191,11 @@ def test_two_thirds_are_drawn_among_the_foreground():
     assert len(likely) in (8, 9)  # the plain third may hit one too
     assert likely[0].reason == "drawn among the foreground: foreground 0.90"
     assert sum(pick.reason == "plain random" for pick in found.picks) == 4
+
+
+def test_a_prior_of_just_a_half_is_likely():
+    found = chosen(table({"foreground": [0.5] * 6 + [0.0] * 20}), "foreground-random", 9)
+    assert {pick.id for pick in found.picks if pick.reason.startswith("drawn among")} == set("abcdef")
 
 
 def test_where_the_foreground_runs_out_the_prior_weighs():

@@ -7,6 +7,7 @@ import pytest
 from candidates_made import ids_of, pool, table, turned
 
 from ceruleanml.errors import SelectionError
+from ceruleanml.selection.balance import shared_out
 from ceruleanml.selection.candidates import Candidates
 from ceruleanml.selection.choosing import choose
 from ceruleanml.selection.clasp import beta, turns
@@ -85,6 +86,12 @@ def test_the_random_share_is_an_even_draw_from_everything_left():
     assert sum(drawn.values()) == 300 and len(drawn) == 30 and max(drawn.values()) < 25
 
 
+@pytest.mark.parametrize(("n", "at_random"), [(4, 0), (5, 1), (14, 1), (15, 2)])
+def test_the_random_share_is_rounded(n, at_random):
+    found = chosen(pool(100, groups=20), "default", n, round=4)
+    assert sum(pick.reason.startswith("plain random") for pick in found.picks) == at_random
+
+
 def test_the_mix_says_what_it_went_without():
     bare = table({"entropy_window": [0.1, 0.9, 0.5]})
     assert chosen(bare, "default", 2, round=1).notes == (
@@ -112,6 +119,19 @@ def test_classes_are_balanced_by_text_and_what_is_missing_goes_to_others():
     assert short.notes == ("kind:y: 3 of 4 asked for, the items that may be chosen hold no more",)
     some = chosen(items, "uncertainty", 4, kinds, balance={"kind:z": 0.25})
     assert ids_of(some) == list("abcj")
+
+
+@pytest.mark.parametrize(
+    ("n", "shares", "parts"),
+    [
+        (10, [0.35, 0.33, 0.32], [4, 3, 3]),
+        (10, [0.36, 0.27, 0.37], [3, 3, 4]),
+        (3, [0.5, 0.5], [2, 1]),
+        (0, [1.0], [0]),
+    ],
+)
+def test_places_left_over_go_to_the_largest_remainders(n, shares, parts):
+    assert shared_out(n, np.array(shares)).tolist() == parts
 
 
 def test_classes_are_balanced_by_foreground():

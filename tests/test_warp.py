@@ -170,3 +170,25 @@ def test_the_frame_is_nodata():
     grid = Grid("g", Affine(0.25, 0, 9.75, 0, -0.25, 1.25), (6, 6))
     out = warp(np.pad(np.full((4, 4), 9, np.uint8), 1), georeference, grid, Window(0, 0, 6, 6))
     np.testing.assert_array_equal(out, np.pad(np.full((4, 4), 9), 1))
+
+
+def test_the_block_fits_into_the_grids_shorter_side(scene_of):
+    scene = scene_of(np.ones((50, 50), np.uint8))
+    assert block_factor(scene, Grid("wide", Affine(0.0042, 0, 10, 0, -0.0021, 1), (20, 10))) == 2
+
+
+def test_centres_on_edges_between_pixels_go_where_gdal_takes_them(tmp_path):
+    """Pixels of a tenth of a degree, which no float holds, and centres of the grid on all of their edges."""
+    path = tmp_path / "edges.tif"
+    gcps = [
+        GroundControlPoint(row=row, col=col, x=10.3 + 0.1 * col, y=7.7 - 0.1 * row)
+        for row in (0, 60)
+        for col in (0, 80)
+    ]
+    profile = {"driver": "GTiff", "height": 60, "width": 80, "count": 1, "dtype": "uint8", "nodata": 0}
+    with rasterio.open(path, "w", gcps=gcps, crs="EPSG:4326", **profile) as file:
+        file.write(np.random.default_rng(7).integers(1, 256, (60, 80), dtype=np.uint8), 1)
+    grid = Grid("edges", Affine(0.1, 0, 10.25, 0, -0.1, 7.75), (61, 81))
+    expected = nearest_by_gdal(path, grid, tmp_path)
+    assert np.count_nonzero(expected) == 60 * 80
+    np.testing.assert_array_equal(by_us(path, grid), expected)

@@ -32,7 +32,7 @@ def test_windows_cover_and_stay_inside(height, width, size, overlap):
             window = windows[row, col]
             assert (window.row + size <= max(height, size)) and (window.col + size <= max(width, size))
             seen[window.row : window.row + size, window.col : window.col + size] = True
-    assert seen.all()
+    assert seen.all() and windows.shared_px >= size * overlap
     for begins in (windows.rows, windows.cols):
         assert all(
             after - before <= size - windows.shared_px for before, after in zip(begins, begins[1:], strict=False)

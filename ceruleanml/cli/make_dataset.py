@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ceruleanml.datasets.build import BuildReport
     from ceruleanml.datasets.estimate import Estimate
     from ceruleanml.datasets.options import BuildOptions
+    from ceruleanml.scenes.context import ContextSpec
 
 
 Out = Annotated[Path, typer.Option(help="The data set folder to make, gs:// too. Here it appears whole or not at all.")]
@@ -122,13 +123,12 @@ def make_dataset(
     """
     from ceruleanml.classes import load_classes
     from ceruleanml.datasets.options import BuildOptions
-    from ceruleanml.scenes.context import parse_context
     from ceruleanml.scenes.scene import Radiometry
 
     options = BuildOptions(
         labels=brought_labels(labels, quiet),
         georeference=georeference,
-        context=tuple(parse_context(text) for text in context or []),
+        context=_channels(context or []),
         grid=grid,
         resolution_m=resolution,
         tile_size=None if tile_size.strip() == "0" else _size(tile_size, "--tile-size"),
@@ -145,8 +145,9 @@ def make_dataset(
         keep_scenes=keep_scenes,
         seed=seed,
     )
-    asked = (scenes, out, options, labels, workers, scheduler, quiet)
-    return _estimate(scenes, options, quiet) if dry_run else _build(*asked)
+    if dry_run:
+        return _estimate(scenes, options, quiet)
+    return _build(scenes, out, options, labels, workers, scheduler, quiet)
 
 
 def _estimate(scenes: list[str], options: BuildOptions, quiet: bool) -> int:
@@ -174,6 +175,12 @@ def _build(
         _print_report(report, out)
     sent_snapshot(labels, quiet)
     return SOME_FAILED if report.failed else 0
+
+
+def _channels(texts: list[str]) -> tuple[ContextSpec, ...]:
+    from ceruleanml.scenes.context import parse_context
+
+    return tuple(parse_context(text) for text in texts)
 
 
 def _size(text: str, option: str) -> tuple[int, int]:
