@@ -131,8 +131,7 @@ def make_dataset(
         context=_channels(context or []),
         grid=grid,
         resolution_m=resolution,
-        tile_size=None if tile_size.strip() == "0" else _size(tile_size, "--tile-size"),
-        stride=None if stride is None else _size(stride, "--stride"),
+        **_sizes(tile_size, stride),
         min_valid=min_valid,
         empty_tiles=_share(empty_tiles),
         hard_negatives=frozenset(_lines(brought(hard_negatives, quiet))),
@@ -181,6 +180,14 @@ def _channels(texts: list[str]) -> tuple[ContextSpec, ...]:
     from ceruleanml.scenes.context import parse_context
 
     return tuple(parse_context(text) for text in texts)
+
+
+def _sizes(tile_size: str, stride: str | None) -> dict[str, tuple[int, int] | None]:
+    whole = tile_size.strip() == "0"
+    return {
+        "tile_size": None if whole else _size(tile_size, "--tile-size"),
+        "stride": None if stride is None else _size(stride, "--stride"),
+    }
 
 
 def _size(text: str, option: str) -> tuple[int, int]:
