@@ -130,8 +130,9 @@ def test_a_scene_without_slicks_is_marked_empty_only_while_no_pixel_is_drawn(bot
     assert (hand.ids() == drawn).all() and not hand.of("desk.map.facts.has('complete')")
     hand.press("Control+z").ready()
     assert (hand.ids() == empty).all()
-    hand.press("0").ready()
     fact = f"desk.map.facts.get('tile:{scene.calm_id}')"
+    hand.press("0").tab.wait_for_function(f"() => Cerulean.{fact}")
+    hand.ready()  # saved is asked after the mark is there, else the page might be loaded anew before it is kept
     assert hand.of(fact) == {"reviewed": True, "empty": True} and (hand.reload().ids() == empty).all()
     assert hand.of(fact) == {"reviewed": True, "empty": True}
     saved = tmp_path / "calm.geojson"
