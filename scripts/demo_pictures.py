@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceruleanml.datasets.folder import Dataset, TileRecord
-from ceruleanml.evaluation.plots import INK, PALE, new_figure
+from ceruleanml.evaluation.plots import INK, new_figure, plain
 from ceruleanml.storage import read_json
 
 FOUND, TRUE, FIRST, SECOND, FLOOR = "#e69f00", "#0072b2", "#62717a", "#d55e00", "#9aa4aa"
@@ -41,7 +41,7 @@ def learning_curve(out: Path, sets: dict[str, Dataset], slick: dict[str, Json]) 
         left.plot([x], [value["value"] or 0], "o", color=colour, markersize=7)
     left.set_ylim(0, max(0.3, *(value["high"] or 0 for value in values)) * 1.1)
     left.set_xlim(tiles[0] * 0.7, tiles[1] * 1.1)
-    _plain(left, "IoU of slick on the test scenes", "labelled tiles")
+    plain(left, "IoU of slick on the test scenes", "labelled tiles")
     for name, colour in (("first", FIRST), ("second", SECOND)):
         lines = [json.loads(line) for line in (out / "runs" / name / "metrics.jsonl").read_text().splitlines()]
         epochs = [line["epoch"] for line in lines]
@@ -49,7 +49,7 @@ def learning_curve(out: Path, sets: dict[str, Dataset], slick: dict[str, Json]) 
         right.plot(epochs, [line["validation"]["losses"]["loss"] for line in lines], color=colour, linestyle=":",
                    label=f"{name} model, validation")  # fmt: skip
     right.legend(fontsize=8, frameon=False)
-    _plain(right, "Loss", "epoch")
+    plain(right, "Loss", "epoch")
     return png_of(figure)
 
 
@@ -161,15 +161,6 @@ def show(axes: Any, pixels: NDArray[np.uint8], brightest: float = 99.5) -> None:
     axes.imshow(
         pixels, cmap="gray", vmin=low, vmax=max(high, low + 1), interpolation="nearest", extent=(0, width, height, 0)
     )
-
-
-def _plain(axes: Any, title: str, label: str) -> None:
-    axes.set_title(title, loc="left", fontsize=10, color=INK)
-    axes.set_xlabel(label, fontsize=9, color=INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8, colors=INK)
-    axes.grid(color=PALE, linewidth=0.6)
-    axes.set_axisbelow(True)
 
 
 def png_of(figure: Any) -> bytes:

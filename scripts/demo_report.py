@@ -73,9 +73,7 @@ def _body(
     yield _reasons(picks)
     if full:
         yield "<h2>A whole product that no model has seen</h2>"
-        yield (
-            "<p>259 x 167 km, 433 million pixels of 10 m. Orange: found by the second model; blue: what is there.</p>"
-        )
+        yield f"<p>{_size(out / 'full')}. Orange: found by the second model; blue: what is there.</p>"
         yield from _scene(out / "full", out / "slicks", out / "full" / "labels")
     if scene:
         yield from _yours(out, scene)
@@ -121,6 +119,13 @@ def _scene(folder: Path, slicks: Path, labels: Path) -> Iterator[str]:
     yield image(scene_picture(str(path), found, true), "the scene with outlines")
     yield image(slick_details(str(path), found, true), "slicks at the model's resolution")
     yield f"<p>{len(found)} outlines were found, {len(true)} slicks are there.</p>"
+
+
+def _size(simulated: Path) -> str:
+    made = read_json(simulated / "simulation.json")
+    (height, width), metres = made["height_width"], made["resolution_m"]
+    kilometres = f"{width * metres / 1000:.0f} x {height * metres / 1000:.0f} km"
+    return f"{kilometres}, {height * width / 1e6:.0f} million pixels of {metres:g} m"
 
 
 def _yours(out: Path, scene: str) -> Iterator[str]:

@@ -76,8 +76,7 @@ def test_no_sentence_holds_html_that_readers_would_not_see(page):
 
 def test_words_are_spelt_as_in_britain():
     """Words that neither aspell's British dictionary nor docs/spelling.txt has, in all sentences of all pages."""
-    if shutil.which("aspell") is None:
-        pytest.skip("aspell is missing: apt-get install aspell aspell-en")
+    assert shutil.which("aspell"), "aspell is missing: apt-get install aspell aspell-en"
     unknown = {}
     for page in WRITTEN:
         for word in unknown_words(text_of(page)):
