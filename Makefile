@@ -23,8 +23,10 @@ $(VENV)/.complete: pyproject.toml constraints.txt
 	@echo "Making $(VENV): a few minutes and about 8 GB of disk the first time (PyTorch is most of it) …"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ceruleanml needs Python 3.11 or newer; say make PYTHON=/path/to/python3.11 …")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' | \
+		sed -un '/^Collecting/p; /^ *Downloading .* MB)/p; s/^Installing collected.*/Installing all of it: some more minutes …/p'
 	@touch $@
+	@echo "$(VENV) is made; to have its commands in PATH, say: source $(BIN)/activate"
 
 .PHONY: system-packages
 system-packages:
@@ -46,6 +48,13 @@ check-infra: setup setup-infra ## Check gcpvm/: fmt, validate, plans of every pr
 .PHONY: test
 test: setup setup-infra system-packages ## Run every test (makes .venv when it is missing)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+.PHONY: coverage
+coverage: setup setup-infra system-packages ## Run every test and tell which lines of the package none of them runs
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 .PHONY: setup-icevision
 setup-icevision: setup ## Add icevision 0.12.0 to .venv, for scripts/ice_trainer.py

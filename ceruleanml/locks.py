@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 _held: set[int] = set()
 
@@ -22,6 +23,24 @@ def locked(handle: int) -> Iterator[None]:
     finally:
         _held.discard(handle)
         fcntl.flock(handle, fcntl.LOCK_UN)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder that is there, until the block ends or the process does.
+
+    Raises BlockingIOError where another process holds it. On a file system that locks no folders nobody is kept out.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    with ExitStack() as held:
+        held.callback(os.close, handle)
+        try:
+            held.enter_context(locked(handle))
+        except BlockingIOError:
+            raise
+        except OSError:
+            pass
+        yield
 
 
 def lock(handle: int) -> None:

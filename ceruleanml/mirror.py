@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ceruleanml.errors import WriteError
-from ceruleanml.locks import locked
+from ceruleanml.locks import alone
 from ceruleanml.mirror_download import Incoming, fetch_all
 from ceruleanml.mirror_listing import local_file
 from ceruleanml.mirror_moving import AT_ONCE, FileRefused, side_by_side
@@ -123,11 +122,9 @@ def _unlink(change: Change, root: Path) -> None:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold a folder's lock: two mirrors into one folder would take each other's unfinished files."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with locked(handle):
-            yield
-    except BlockingIOError as error:
-        raise WriteError(f"{folder}: another mirror into it is at work; wait for its end") from error
-    finally:
-        os.close(handle)
+    with ExitStack() as held:
+        try:
+            held.enter_context(alone(folder))
+        except BlockingIOError as error:
+            raise WriteError(f"{folder}: another mirror into it is at work; wait for its end") from error
+        yield

@@ -1,5 +1,6 @@
 """The command line as a user meets it: real processes, their output and their exit status."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from scenes_made import HEIGHT_WIDTH, pixels, write_gcps, write_photopea, write_
 CERULEANML = Path(sys.executable).with_name("ceruleanml")
 
 
-def run(*arguments, cwd=None):
-    return finished([CERULEANML, *arguments], cwd=cwd)
+def run(*arguments, **options):
+    return finished([CERULEANML, *arguments], **options)
 
 
 @pytest.fixture
@@ -97,6 +98,12 @@ def test_version_and_help():
     listed = run("--help").stdout
     places = [listed.index(verb) for verb in ("simulate-scenes", "partition", "make-dataset", "describe", "check")]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("group", [(), ("annotate",), ("labels",), ("loop",)])
+def test_help_cuts_no_verb_s_line_short(group):
+    listed = run(*group, "--help", env={**os.environ, "COLUMNS": "80"}).stdout.partition("Commands:\n")[2]
+    assert listed.count("\n") >= 6 and "..." not in listed
 
 
 def test_an_unknown_verb_is_one_line():

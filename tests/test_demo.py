@@ -5,8 +5,8 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from scenes_made import pixels, write_tiff
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "scripts" / "demo.py"
-SMALL = ("--scenes", "6", "--side", "320", "--epochs", "1", "--labels", "4", "--no-full")
+SMALL = ("--scenes", "6", "--side", "256", "--epochs", "1", "--labels", "4", "--no-full")
 KILLED_AT = (
     "raw/scenes/*.tif",
     "labels/*/*.geojson",
@@ -69,19 +69,19 @@ def test_run_again_it_skips_all_and_refuses_other_settings(demo, made):
     assert other.returncode == 2 and "remove it, or name another folder" in other.stderr
 
 
-def test_killed_at_five_places_it_makes_the_same_report(demo, made, tmp_path):
+def test_killed_at_five_places_it_makes_the_same_report(demo, made, warm_cli, tmp_path):
     for pattern in KILLED_AT:
-        killed_at(pattern, tmp_path)
+        killed_at(pattern, tmp_path, warm_cli / "python")
     run = demo(tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
     assert (tmp_path / "demo" / "report.html").read_bytes() == (made[0] / "report.html").read_bytes()
 
 
-def killed_at(pattern, folder):
-    """Kill the demo, with all that it started, as soon as a file of that pattern is there."""
+def killed_at(pattern, folder, python):
+    """Kill the demo, the process that `python` asked for, as soon as a file of that pattern is there."""
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, DEMO, "demo", *SMALL], cwd=folder, stdout=log, stderr=log, start_new_session=True
+            [python, DEMO, "demo", *SMALL], cwd=folder, stdout=log, stderr=log, start_new_session=True
         )
         until = time.monotonic() + WAIT_S
         while not any((folder / "demo").glob(pattern)):
@@ -89,6 +89,19 @@ def killed_at(pattern, folder):
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGKILL)
         assert process.wait(timeout=60) == -signal.SIGKILL
+    while at_work_in(folder):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def at_work_in(folder):
+    """The processes whose working folder that is."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is another user's
+            if os.readlink(process / "cwd") == str(folder):
+                found.append(process.name)
+    return found
 
 
 def test_a_scene_of_ones_own_gets_outlines_and_a_page(demo, made):

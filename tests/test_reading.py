@@ -92,10 +92,12 @@ def test_find_scenes_refuses(tmp_path):
     write_png(tmp_path / "other" / "a.png", pixels())
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty.txt").write_text("# nothing\n")
+    (tmp_path / "letter.txt").write_text("Dear all,\nthis is no list\n")
     for arguments, message in [
         ([str(tmp_path / "none")], "no such file or folder, and as a pattern it matches no scene"),
         ([str(tmp_path / "empty")], "holds no scene"),
         ([str(tmp_path / "empty.txt")], "no scenes were given"),
+        ([str(tmp_path / "letter.txt")], "letter.txt: is no list of scenes: none of its lines names .*Dear all,"),
         ([str(folder), str(tmp_path / "other")], "scene a was given before"),
     ]:
         with pytest.raises(SceneError, match=message):

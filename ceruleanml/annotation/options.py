@@ -34,7 +34,8 @@ class PageOptions:
     """The choices of `annotate prepare`; two pages of the same scenes with equal options hold the same bytes.
 
     `grid` None means that of `dataset` where it knows the scene, that of a prepared scene, else native. `bits` None
-    means 16 where the source has them. `twins` makes the page work from `file://`.
+    means 16 where the source has them. `classes` None means those of `dataset`, without one the built-in table. `twins`
+    makes the page work from `file://`.
     """
 
     predictions: tuple[str, ...] = ()
@@ -49,7 +50,7 @@ class PageOptions:
     polarisation: str = "vv"
     radiometry: Radiometry = field(default_factory=Radiometry)
     bits: int | None = None
-    classes: ClassTable = field(default_factory=load_classes)
+    classes: ClassTable | None = None
     blind_share: float = BLIND_SHARE
     twins: bool = True
     title: str = "Slicks to draw"
@@ -72,6 +73,11 @@ class PageOptions:
             if names.count(name) > 1:
                 raise UsageError(f"--overlay {name} stands twice; give each overlay its own name")
 
+    @property
+    def table(self) -> ClassTable:
+        """The classes that may be drawn."""
+        return self.classes or load_classes()
+
     def as_arguments(self) -> dict[str, Any]:
         """The options as JSON-ready values by the names of the command line."""
         return {
@@ -89,7 +95,7 @@ class PageOptions:
             "db-range": list(self.radiometry.db_range),
             "subtract-noise": self.radiometry.subtract_noise,
             "bits": self.bits,
-            "classes": self.classes.as_rows(),
+            "classes": self.table.as_rows(),
             "blind-share": self.blind_share,
             "twins": self.twins,
             "title": self.title,

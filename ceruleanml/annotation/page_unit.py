@@ -160,7 +160,7 @@ def _write_prelabels(task: SceneTask, options: PageOptions, grid: Grid, writer: 
     """Write the scene's pre-labels, if there are any; the model they come from."""
     if task.predictions is None:
         return None
-    found = prelabels_of(Path(task.predictions), options.classes, task.scene_id, grid.crs is not None)
+    found = prelabels_of(Path(task.predictions), options.table, task.scene_id, grid.crs is not None)
     writer.json(f"{place}/prelabels.geojson", found)
     model: str | None = found["model"]
     return model

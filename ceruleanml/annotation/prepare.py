@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ from ceruleanml.annotation.page_queue import Item, check_tiles, queue_items, que
 from ceruleanml.annotation.page_unit import SceneTask, UnitResult, prepare_unit, unit_path
 from ceruleanml.annotation.page_writer import PageWriter
 from ceruleanml.annotation.prelabels import prediction_files
+from ceruleanml.classes import ClassTable
 from ceruleanml.datasets.folder import Dataset, open_dataset
 from ceruleanml.datasets.staging import lock, publish
-from ceruleanml.errors import SceneError
+from ceruleanml.errors import SceneError, UsageError
 from ceruleanml.labels.heads import heads_of
 from ceruleanml.mirror_copies import origin_of
 from ceruleanml.parallel import run_scenes
@@ -72,7 +73,10 @@ def prepare_page(
     Raises CeruleanError subclasses; UsageError where `out` holds something else, SceneError where every scene failed.
     """
     options = options or PageOptions()
-    plan = _plan(find_scenes(scenes), options)
+    pool = None if options.dataset is None else open_dataset(options.dataset)
+    if pool is not None:
+        options = replace(options, classes=_classes(pool, options.classes))
+    plan = _plan(find_scenes(scenes), options, pool)
     place = page_folder.place_of(out)
     with lock(place):
         before = page_folder.existing(place, plan.record, _here(plan, options))
@@ -92,9 +96,18 @@ def prepare_page(
     return _report(out, record, prepared_now=True)
 
 
-def _plan(locations: Sequence[str], options: PageOptions) -> _Plan:
+def _classes(pool: Dataset, asked: ClassTable | None) -> ClassTable:
+    """Those of the data set: what is drawn on its tiles must fit into it."""
+    if asked is not None and asked != pool.classes:
+        raise UsageError(
+            f"{pool.root}: its classes are {', '.join(pool.classes.slick_names)}, and --classes gives another table; "
+            "leave --classes out, or build the data set with that table"
+        )
+    return pool.classes
+
+
+def _plan(locations: Sequence[str], options: PageOptions, pool: Dataset | None) -> _Plan:
     by_id = {scene_id_of(location): location for location in locations}
-    pool = None if options.dataset is None else open_dataset(options.dataset)
     items = queue_items(list(by_id), options)
     check_tiles(items, pool)
     predictions = prediction_files(options.predictions)
@@ -159,9 +172,9 @@ def _assemble(plan: _Plan, options: PageOptions, folder: Path) -> Json:
                 continue
         records.append(item.as_record(len(records) + 1, unit["key"], window))
     models = sorted({unit["model"] for unit in units.values() if unit.get("model")})
-    queue = queue_record(options.title, _created_from(options, models), classes_sha256(options.classes), records)
+    queue = queue_record(options.title, _created_from(options, models), classes_sha256(options.table), records)
     PageWriter(folder / "data", options.twins).json("queue.json", queue)
-    copy_page(page_source(), folder, options.classes)
+    copy_page(page_source(), folder, options.table)
     return {"plan": plan.record, "units": list(units.values()), "items": len(records), "beside": beside}
 
 

@@ -72,7 +72,7 @@ Scheduler = Annotated[
 ]
 
 
-@app.command()
+@app.command(short_help="Make a folder with the annotation page.")
 def prepare(
     scenes: Scenes,
     out: Out,
@@ -122,7 +122,7 @@ def prepare(
         polarisation=polarisation.lower(),
         radiometry=Radiometry(radiometry, db_range, subtract_noise),
         bits=bits,
-        classes=load_classes(brought(classes, quiet)),
+        classes=None if classes is None else load_classes(brought(classes, quiet)),
         blind_share=blind_share,
         twins=not no_twins,
         title=title,
@@ -135,7 +135,7 @@ def prepare(
     return SOME_FAILED if report.failed else 0
 
 
-@app.command()
+@app.command(short_help="Make a page to try, on simulated scenes.")
 def demo(
     out: Annotated[Path, typer.Argument(help="Folder for the page and all that it is made from.")],
     seed: Seed = 0,
@@ -150,7 +150,7 @@ def demo(
     return SOME_FAILED if report.failed else 0
 
 
-@app.command()
+@app.command(short_help="Serve a page here; saves go into a label store.")
 def serve(
     page: Annotated[Path, typer.Argument(help="A folder that ceruleanml annotate prepare wrote.")],
     store: Annotated[Path, typer.Option(help="The label store that saves go into; made where it is missing.")],
@@ -185,7 +185,7 @@ def serve(
     serve_page(content, port, announce)
 
 
-@app.command()
+@app.command(short_help="Bring a page to a bucket.")
 def publish(
     page: Annotated[Path, typer.Argument(help="A folder that ceruleanml annotate prepare wrote.")],
     target: Annotated[str, typer.Argument(help="gs://BUCKET/PREFIX; what else lies there stays.")],
@@ -203,7 +203,7 @@ def publish(
         typer.echo(f"{target}: sent {sent}, {report.sent_bytes / 1e6:,.1f} MB; {report.unchanged:,} were there already")
 
 
-@app.command("photopea-links")
+@app.command("photopea-links", short_help="Make links that open scenes in Photopea.")
 def photopea_links(
     scenes: Annotated[
         list[str],

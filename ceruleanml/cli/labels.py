@@ -59,7 +59,7 @@ Kind = Annotated[
 ]
 
 
-@app.command("list")
+@app.command("list", short_help="List scenes: who drew them, and what they found.")
 def list_scenes(store: Store, classes: Classes = None, as_json: AsJson = False) -> None:
     """List the scenes: who drew them, the slicks of each state that counts, how far they were gone through."""
     from ceruleanml.classes import load_classes
@@ -74,7 +74,7 @@ def list_scenes(store: Store, classes: Classes = None, as_json: AsJson = False) 
     typer.echo(f"{store}: {counted(len(rows), 'scene')}")
 
 
-@app.command()
+@app.command(short_help="Show a scene: its states and their slicks.")
 def show(store: Store, scene: Scene, classes: Classes = None, as_json: AsJson = False) -> None:
     """Show a scene: each state that counts, its slicks with class and area, its tiles, and what was replaced."""
     from ceruleanml.classes import load_classes
@@ -91,7 +91,7 @@ def show(store: Store, scene: Scene, classes: Classes = None, as_json: AsJson = 
         typer.echo(f"replaced: {name}")
 
 
-@app.command()
+@app.command(short_help="Give a name to what the store holds now.")
 def snapshot(store: Store, name: Name = None, quiet: Quiet = False) -> None:
     """Take a snapshot: one sha256 over what the store holds, by which it can be read again as it is now."""
     from ceruleanml.errors import UsageError
@@ -111,7 +111,7 @@ def snapshot(store: Store, name: Name = None, quiet: Quiet = False) -> None:
         typer.echo(f"{counted(len(taken.files), 'file')}: read them as {store}@{known}")
 
 
-@app.command()
+@app.command(short_help="Say what changed between two snapshots.")
 def diff(before: Before, after: After = None, classes: Classes = None, as_json: AsJson = False) -> None:
     """Say what changed between two snapshots: slicks added, removed and changed, with their areas."""
     from ceruleanml.classes import load_classes
@@ -133,7 +133,7 @@ def diff(before: Before, after: After = None, classes: Classes = None, as_json: 
     typer.echo(f"{counted(len(found), 'scene')} changed: slicks {told}")
 
 
-@app.command()
+@app.command(short_help="Say how far every two annotators agree.")
 def agreement(
     store: Store,
     scenes: SceneList = None,
@@ -175,7 +175,7 @@ def agreement(
         typer.echo(f"{store}: no two annotators went through one scene or tile on their own")
 
 
-@app.command()
+@app.command(short_help="Rank tiles by how suspect their labels are.")
 def suspects(
     probabilities: Probabilities,
     out: Out,

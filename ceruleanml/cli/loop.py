@@ -87,10 +87,10 @@ Scheduler = Annotated[
 Out = Annotated[Path | None, typer.Option(help="Folder for the report. Default: report/ in the experiment.")]
 
 
-app.command("define-experiment")(define_experiment)
+app.command("define-experiment", short_help="Split a catalogue and its votes for experiments.")(define_experiment)
 
 
-@app.command()
+@app.command(short_help="Write an experiment's instructions.")
 def create(
     folder: Folder,
     pool: Pool = None,
@@ -149,7 +149,7 @@ def create(
         typer.echo(f"{folder}: {counted(len(made.arms()), 'arm')} to run with ceruleanml loop run {folder}")
 
 
-@app.command()
+@app.command(short_help="Run every arm as far as it goes.")
 def run(
     folder: Folder,
     rounds: FurtherRounds = None,
@@ -178,7 +178,7 @@ def status(folder: Folder) -> None:
     _print(standings(folder))
 
 
-@app.command()
+@app.command(short_help="Draw the learning curves of an experiment.")
 def report(folder: Folder, out: Out = None, quiet: Quiet = False) -> None:
     """Draw the learning curves over labels and over cost, with intervals, and advise whether to go on."""
     from ceruleanml.selection.loop_report import report as write
@@ -188,7 +188,7 @@ def report(folder: Folder, out: Out = None, quiet: Quiet = False) -> None:
         typer.echo(f"{files[0]}: the learning curves, and what speaks for stopping")
 
 
-@app.command()
+@app.command(short_help="Draw the curves of several experiments together.")
 def compare(
     folders: Annotated[list[Path], typer.Argument(help="Folders of experiments on one task.")],
     out: Annotated[Path, typer.Option(help="Folder for the report.")],

@@ -6,14 +6,13 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from ceruleanml.datasets.folder import open_dataset
 from ceruleanml.errors import CeruleanError, TrainingStopped, UsageError, WriteError
-from ceruleanml.locks import locked
 from ceruleanml.models.card import read_card
 from ceruleanml.models.config import TrainConfig, check
 from ceruleanml.models.distributed import ranks_of_environment
@@ -158,7 +157,7 @@ def train_member(
     if multiprocessing.current_process().daemon:
         config.data.workers = 0  # a process of a cluster may start none itself; what is learnt is the same
     try:
-        with _turn, _alone(folder.root):
+        with _turn:
             if StopFile(stop_path).asked():
                 return _Outcome(folder.root.name, stopped=True)
             train(config, folder.started, progress, stop=StopFile(stop_path))
@@ -169,23 +168,6 @@ def train_member(
     except CeruleanError as error:
         return _Outcome(folder.root.name, error=error)
     return _Outcome(folder.root.name)
-
-
-@contextmanager
-def _alone(run: Path) -> Iterator[None]:
-    """Nobody else trains this member meanwhile. Raises UsageError where somebody does."""
-    from ceruleanml.storage import make_folder
-
-    handle = os.open(make_folder(run), os.O_RDONLY)
-    with ExitStack() as held:
-        held.callback(os.close, handle)
-        try:
-            held.enter_context(locked(handle))
-        except BlockingIOError as error:
-            raise UsageError(f"{run}: is being trained by another process; wait for it or end it") from error
-        except OSError:  # a file system that locks no folders
-            pass
-        yield
 
 
 @contextmanager

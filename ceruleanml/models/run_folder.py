@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ceruleanml.errors import StorageError, UsageError
+from ceruleanml.locks import alone
 from ceruleanml.mirror_copies import origin_of
 from ceruleanml.models.card import CARD_NAME, WEIGHTS_NAME
 from ceruleanml.models.config import TrainConfig, as_values, from_values, settings
+from ceruleanml.models.distributed import ranks_of_environment
 from ceruleanml.storage import make_folder, storage_error, write_bytes
 
 CONFIG_NAME = "config.yaml"
@@ -94,6 +98,32 @@ def check_folder(folder: RunFolder, config: TrainConfig, resume: bool) -> None:
                 f"{name} is {now!r}, the run in {folder.root} was started with {before!r}; "
                 "resume it with the same settings, or choose another run=…"
             )
+
+
+@contextmanager
+def claimed(folder: RunFolder, config: TrainConfig, resume: bool) -> Iterator[None]:
+    """Nobody else trains in the folder meanwhile; of the processes of one training the first sees to that.
+
+    Raises UsageError where somebody does, and as `check_folder`, which is asked again: they may have ended since. A
+    folder that this made and a training left empty is removed.
+    """
+    if not ranks_of_environment().leads:
+        yield
+        return
+    is_new = not folder.root.exists()
+    make_folder(folder.root)
+    with ExitStack() as held:
+        try:
+            held.enter_context(alone(folder.root))
+        except BlockingIOError as error:
+            raise UsageError(f"{folder.root}: is being trained by another process; wait for it or end it") from error
+        check_folder(folder, config, resume)
+        try:
+            yield
+        finally:
+            if is_new:
+                with suppress(OSError):  # it holds something
+                    folder.root.rmdir()
 
 
 def changes(folder: RunFolder, config: TrainConfig) -> list[str]:

@@ -16,7 +16,7 @@ from ceruleanml.models.card import Card, read_card, write_card
 from ceruleanml.models.config import TrainConfig, check
 from ceruleanml.models.distributed import Ranks, device_of, joined
 from ceruleanml.models.logs import MetricsFile, check_logger, open_logger, read_metrics
-from ceruleanml.models.run_folder import RunFolder, changes, check_folder, write_config
+from ceruleanml.models.run_folder import RunFolder, changes, check_folder, claimed, write_config
 from ceruleanml.progress import Progress, Silent
 from ceruleanml.storage import make_folder, sha256_of
 
@@ -73,7 +73,12 @@ def train(
     from ceruleanml.models.stopping import StopSignals
 
     device = device_of(config.trainer.device)
-    with joined(device) as ranks, torch_settings(config, device), stop or StopSignals() as stopping:
+    with (
+        claimed(folder, config, resume),
+        joined(device) as ranks,
+        torch_settings(config, device),
+        stop or StopSignals() as stopping,
+    ):
         ranks.wait()  # until all have looked into the folder
         shown = progress if progress and ranks.leads else Silent()
         try:

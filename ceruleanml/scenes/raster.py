@@ -81,7 +81,10 @@ def open_raster(location: str, scene_id: str, georeference: Georeference | None 
         if _has_palette(dataset) and dataset.dtypes[0] != "uint8":
             raise SceneError(f"{location}: holds a palette of {dataset.dtypes[0]}; export it as gray")
         if dataset.dtypes[0] not in WHOLE_NUMBERS:
-            raise SceneError(f"{location}: holds {dataset.dtypes[0]} numbers; give amplitude DN as uint8 or uint16")
+            raise SceneError(
+                f"{location}: holds {dataset.dtypes[0]} numbers; give amplitude DN as uint8 or uint16: "
+                "docs/howto/own_sensor.md shows how to make them"
+            )
         height_width = (dataset.height, dataset.width)
         georeference = georeference or georeference_of(dataset, location)
     nodata = None if georeference is None else NODATA

@@ -163,7 +163,12 @@ def _scenes_listed(file: Path) -> list[str]:
         raise SceneError(f"{file}: cannot be read as a list of scenes: {error}") from error
     if any("\0" in line for line in lines):
         raise SceneError(f"{file}: is no text; a list of scenes holds one location a line")
-    return [line if is_remote(line) else str(file.parent / line) for line in lines if line]
+    found = [line if is_remote(line) else str(file.parent / line) for line in lines if line]
+    if found and not any(is_remote(one) or os.path.exists(one) for one in found):
+        raise SceneError(
+            f"{file}: is no list of scenes: none of its lines names a file or folder; the first is {found[0]!r}"
+        )
+    return found
 
 
 def need_georeference(scene: Scene) -> Scene:
