@@ -19,19 +19,24 @@ READY = "() => globalThis.Cerulean?.desk?.isReady === true && Cerulean.desk.auto
 IDS = """(window) => {
   const { map, scene } = Cerulean.desk;
   const [row, col, height, width] = window ?? [0, 0, ...scene.height_width];
-  const runs = [];
-  for (let top = 0; top < height; top += 64) {
-    const band = map.read({ row: row + top, col, height: Math.min(64, height - top), width });
-    for (let i = 0; i < band.length; ) {
-      const [first, id] = [i, band[i]];
-      while (i < band.length && band[i] === id) i++;
-      if (id) runs.push(top * width + first, i - first, id);
-    }
+  const side = 256, across = Math.ceil(scene.height_width[1] / side), runs = [];
+  for (const key of map.tiles.keys()) {
+    const [tileRow, tileCol] = [Math.floor(key / across) * side, (key % across) * side];
+    const [top, left] = [Math.max(row, tileRow), Math.max(col, tileCol)];
+    const [end, right] = [Math.min(row + height, tileRow + side), Math.min(col + width, tileCol + side)];
+    if (top >= end || left >= right) continue;
+    const part = map.read({ row: top, col: left, height: end - top, width: right - left });
+    for (let r = 0, i = 0; r < end - top; r++)
+      for (const stop = i + right - left; i < stop; ) {
+        const [first, id] = [i, part[i]];
+        while (i < stop && part[i] === id) i++;
+        if (id) runs.push(top + r, left + first - r * (right - left), i - first, id);
+      }
   }
   const bytes = new Uint8Array(Uint32Array.from(runs).buffer);
   let text = "";
   for (let at = 0; at < bytes.length; at += 30000) text += String.fromCharCode(...bytes.subarray(at, at + 30000));
-  return [height, width, btoa(text)];
+  return [row, col, height, width, btoa(text)];
 }"""
 SLICKS = "() => [...Cerulean.desk.map.instances.values()].map((one) => ({ ...one, area: one.area }))"
 WAIT_MS = 15_000
@@ -63,6 +68,7 @@ class Hand:
         self.context.set_default_timeout(WAIT_MS)
         self.errors: list[str] = []
         self.name = name
+        self.area: list[int] | None = None
         self.tab: Page = self.new_tab()
 
     def new_tab(self) -> Page:
@@ -167,12 +173,19 @@ class Hand:
         return self
 
     def ids(self, window: list[int] | None = None) -> np.ndarray:
-        """The map, or a window [row, column, height, width] of it: the id of the slick that each pixel belongs to."""
-        height, width, text = self.tab.evaluate(IDS, window)
-        ids = np.zeros(height * width, np.uint16)
-        for first, length, slick in np.frombuffer(base64.b64decode(text), np.uint32).reshape(-1, 3).tolist():
-            ids[first : first + length] = slick
-        return ids.reshape(height, width)
+        """The map, or a window [row, column, height, width] of it: the id of the slick that each pixel belongs to.
+
+        Where the hand has an `area`, the map is that window, and nothing may be drawn beyond it. Only runs of pixels
+        that a slick has come over from the page.
+        """
+        *box, text = self.tab.evaluate(IDS, window)
+        row, col, height, width = box if window or not self.area else self.area
+        ids = np.zeros((height, width), np.uint16)
+        for down, across, length, slick in np.frombuffer(base64.b64decode(text), np.uint32).reshape(-1, 4).tolist():
+            first = across - col
+            assert row <= down < row + height and 0 <= first <= width - length, f"drawn at row {down}, column {across}"
+            ids[down - row, first : first + length] = slick
+        return ids
 
     def slicks(self) -> list[dict[str, object]]:
         """The table of slicks."""

@@ -108,6 +108,6 @@ def same_slicks(before: Ids, after: Ids) -> bool:
     """Whether two maps show the same slicks under whatever ids."""
     if before.shape != after.shape:
         return False
-    either = (before > 0) | (after > 0)
-    pairs = np.divmod(np.unique(before[either].astype(np.uint32) * 65536 + after[either]), 65536)
+    either = np.flatnonzero(before | after)
+    pairs = np.divmod(np.unique(before.ravel()[either].astype(np.uint32) * 65536 + after.ravel()[either]), 65536)
     return all(side.all() and len(np.unique(side)) == len(side) for side in pairs)

@@ -137,7 +137,9 @@ def served(folder: Path):
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A server that does not write to the terminal."""
+    """A server that does not write to the terminal. It keeps connections open: a page asks for many small files."""
+
+    protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:
         """Nothing."""

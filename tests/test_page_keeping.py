@@ -65,6 +65,54 @@ def test_a_reload_in_the_middle_of_a_stroke_loses_nothing_committed_and_keeps_th
     assert len(either.slicks()) == 2
 
 
+def test_a_reload_without_local_storage_opens_the_same_item_for_the_same_annotator(hand):
+    hand.press("n")
+    hand.tab.wait_for_function("() => Cerulean.desk.scene?.scene_id === 'b'")
+    hand.ready().press("b").drag((60, 60), (120, 60))
+    drawn = hand.ids()
+    hand.tab.add_init_script("localStorage.clear()")  # as Chromium now and then opens a page on file://
+    hand.reload()
+    assert hand.of("[desk.item.id, desk.annotator]") == ["b", "ana"]
+    assert drawn.any() and (hand.ids() == drawn).all()
+
+
+def test_saved_is_not_said_while_a_part_of_a_stroke_waits_to_be_written(hand):
+    said = hand.of("""(async () => { const { storage, autosave, editor } = desk, { write } = storage, said = [];
+        let written;
+        storage.write = (...given) => (written = write.apply(storage, given));
+        editor.begin("stroke");
+        editor.setFact("first", 1);
+        autosave.flush();
+        editor.setFact("second", 2);
+        await written;
+        await new Promise((go) => setTimeout(go, 0));
+        said.push([autosave.state, autosave.pending.length]);
+        editor.commit();
+        await written;
+        await new Promise((go) => setTimeout(go, 0));
+        return [...said, [autosave.state, autosave.pending.length]]; })()""")
+    assert said == [["saving", 1], ["saved", 0]]
+
+
+def test_a_window_that_folds_the_journal_while_another_reads_hides_nothing_from_it(hand):
+    hand.press("b").drag((60, 60), (120, 60))
+    read = hand.of("""(async () => { const { storage, autosave, editor } = desk, other = new storage.constructor();
+        await other.open();
+        const { database } = storage, { transaction } = database, snapshot = Cerulean.snapshot(editor);
+        let folds = 0;
+        database.transaction = function (...given) {
+            const begun = transaction.apply(this, given);
+            if (folds++) return begun;
+            const fold = other.database.transaction(["journal", "snapshots"], "readwrite");
+            fold.objectStore("snapshots").put(snapshot, autosave.key);
+            fold.objectStore("journal").delete(Cerulean.ui.journalRange(autosave.key, snapshot.seq));
+            return begun; };
+        const found = [await autosave.recover(), await autosave.recover()];
+        delete database.transaction;
+        return found.map(({ snapshot, entries }) => [Boolean(snapshot), entries.length > 0]); })()""")
+    assert read == [[False, True], [True, False]]
+
+
 def test_an_open_polygon_is_back_after_a_reload(hand):
     hand.press("p").click(50, 50).click(150, 60).click(140, 100).ready()
     vertices = hand.of("desk.tools.polygon.draft.vertices")

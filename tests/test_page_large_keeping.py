@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from page_driven import chromium, crash
-from page_expected import inside, swept
-from page_large import CASES, large, look, opened, painted
+from page_large import CROSSED, large, look, opened, painted
 
 
 @pytest.fixture(scope="module")
@@ -13,23 +12,23 @@ def browser():
         yield running
 
 
-@pytest.fixture(params=CASES, ids="-".join)
+@pytest.fixture
 def both(request, browser, tmp_path_factory):
     """What is known of a scene, and a hand on its page with storage of its own."""
     scene, way = request.param
-    known = large(scene, tmp_path_factory.getbasetemp() / f"large_{scene}", request)
+    known = large(scene, tmp_path_factory, request)
     with opened(browser, known, way) as hand:
         yield known, look(hand, known.centre)
 
 
 def drawn(hand, scene):
     """Two slicks, committed; the map of them."""
-    before = np.zeros(scene.shape, np.uint16)
+    before = scene.empty
     for slick, down in enumerate((-80, 80), start=1):
         places = scene.at((-90, down), (90, down - 40))
         hand.press("Escape", "b").drag(*places)
         exact = [hand.exact(*place) for place in places]
-        before = painted(before, swept(scene.shape, exact, hand.of("desk.tools.brush.radius")), slick)
+        before = painted(before, scene.swept(exact, hand.of("desk.tools.brush.radius")), slick)
     assert (hand.ids() == before).all()
     return before
 
@@ -43,7 +42,7 @@ def begun(hand, scene, tool, *offsets):
     tool_of = f"const {{ desk }} = Cerulean, tool = desk.tools.{tool};"
     hand.tab.wait_for_function(f"(last) => {{ {tool_of} return {whole} && {kept}; }}", arg=list(last))
     assert np.allclose(hand.of(f"desk.tools.{tool}.points[0]"), first)
-    return swept(scene.shape, [first, last], hand.of(f"desk.tools.{tool}.radius"))
+    return scene.swept([first, last], hand.of(f"desk.tools.{tool}.radius"))
 
 
 def reloaded(hand):
@@ -60,7 +59,12 @@ def crashed(hand):
     return hand.open(address)
 
 
-@pytest.mark.parametrize("broken", [reloaded, crashed])
+FULL, HATTERAS = CROSSED
+ENDS = {"full-crashed": (FULL, crashed), "real-reloaded": (HATTERAS, reloaded)}
+each_end = pytest.mark.parametrize(("both", "broken"), ENDS.values(), indirect=["both"], ids=ENDS)
+
+
+@each_end
 def test_a_stroke_that_is_cut_off_is_kept_and_can_be_undone(both, broken):
     scene, hand = both
     before = drawn(hand, scene)
@@ -78,7 +82,7 @@ def test_a_stroke_that_is_cut_off_is_kept_and_can_be_undone(both, broken):
         assert (hand.press("Control+Shift+z").ready().ids() == state).all()
 
 
-@pytest.mark.parametrize("broken", [reloaded, crashed])
+@each_end
 def test_an_open_polygon_and_a_wand_that_is_cut_off_change_no_pixel(both, broken):
     scene, hand = both
     before = drawn(hand, scene)
@@ -90,7 +94,7 @@ def test_an_open_polygon_and_a_wand_that_is_cut_off_change_no_pixel(both, broken
     hand.ready()
     assert (broken(hand).ids() == before).all()
     assert np.allclose(hand.of("desk.tools.polygon.draft.vertices"), exact)
-    after = painted(before, inside(scene.shape, exact), 3)
+    after = painted(before, scene.inside(exact), 3)
     assert (hand.press("Enter").ready().ids() == after).all()
     look(hand.press("Escape", "w"), scene.dark).begin(scene.dark, (scene.dark[0] + 20, scene.dark[1]))
     hand.tab.wait_for_function("() => Cerulean.desk.tools.wand.stroke?.found?.mask")

@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 from page_driven import chromium
-from page_expected import swept
-from page_large import CASES, large, look, opened, painted
+from page_large import CROSSED, large, look, opened, painted
 
 from ceruleanml.annotation.importing import import_files
 from ceruleanml.classes import load_classes
@@ -20,11 +19,11 @@ def browser():
         yield running
 
 
-@pytest.fixture(params=CASES, ids="-".join)
+@pytest.fixture(params=CROSSED, ids="-".join)
 def both(request, browser, tmp_path_factory):
     """What is known of a scene, and a hand on its page with storage of its own."""
     scene, way = request.param
-    known = large(scene, tmp_path_factory.getbasetemp() / f"large_{scene}", request)
+    known = large(scene, tmp_path_factory, request)
     with opened(browser, known, way) as hand:
         yield known, look(hand, known.centre)
 
@@ -33,26 +32,27 @@ def pending(hand):
     return hand.of("desk.pending().map((one) => one.slickId)")
 
 
-def stroke(hand, tool, *places):
+def stroke(scene, hand, tool, *places):
     """Drag along places; the pixels within the tool's radius of where the pointer really was."""
     hand.drag(*places)
     exact = [hand.exact(*place) for place in places]
-    return swept(hand.of("desk.scene.height_width"), exact, hand.of(f"desk.tools.{tool}.radius"))
+    return scene.swept(exact, hand.of(f"desk.tools.{tool}.radius"))
 
 
-def middle(mask):
+def middle(scene, mask):
+    """Column and row of the scene in the middle of a mask."""
     rows, columns = np.nonzero(mask)
-    return float(columns.mean()), float(rows.mean())
+    return float(columns.mean()) + scene.area[1], float(rows.mean()) + scene.area[0]
 
 
 def test_outlines_are_accepted_edited_and_rejected_pixel_by_pixel(both):
     scene, hand = both
     *offered, hidden = scene.said
     assert pending(hand) == offered and hidden not in offered
-    first, second, third, fourth = sorted(offered, key=lambda name: middle(scene.said[name])[1])  # as Tab steps
-    x, y = middle(scene.said[second])
-    maps = [np.zeros(scene.shape, np.uint16)]
-    maps.append(painted(maps[-1], stroke(hand.press("Escape", "b"), "brush", (x - 60, y), (x, y + 5)), 1))
+    first, second, third, fourth = sorted(offered, key=lambda name: middle(scene, scene.said[name])[1])  # as Tab steps
+    x, y = middle(scene, scene.said[second])
+    maps = [scene.empty]
+    maps.append(painted(maps[-1], stroke(scene, hand.press("Escape", "b"), "brush", (x - 60, y), (x, y + 5)), 1))
 
     def now(after):
         maps.append(after)
@@ -68,9 +68,9 @@ def test_outlines_are_accepted_edited_and_rejected_pixel_by_pixel(both):
     hand.press("q")
     now(painted(maps[-1], scene.said[fourth], 4))
     look(hand, scene.centre)
-    x, y = middle(scene.said[fourth])
-    now(painted(maps[-1], stroke(hand.press("b"), "brush", (x, y), (x + 90, y + 10)), 4))
-    gone = stroke(hand.press("e"), "eraser", (x, y - 60), (x, y + 60))
+    x, y = middle(scene, scene.said[fourth])
+    now(painted(maps[-1], stroke(scene, hand.press("b"), "brush", (x, y), (x + 90, y + 10)), 4))
+    gone = stroke(scene, hand.press("e"), "eraser", (x, y - 60), (x, y + 60))
     now(np.where(gone & (maps[-1] == 4), 0, maps[-1]).astype(np.uint16))
     table = [(one["slickId"], one["source"], one["classId"]) for one in hand.slicks()]
     drawn = (f"{scene.scene_id}/ana/1", "drawn", 1)
@@ -103,10 +103,10 @@ def test_a_blind_tile_is_drawn_without_outlines_and_keeps_every_pixel(both):
     assert hidden not in shown and len(shown) == len(scene.said) - 1
     lines = hand.tab.inner_text("#queue li:nth-child(2)") + hand.tab.inner_text("#top")
     assert "blind" in lines and "0.875" not in lines and "votes" not in lines
-    x, y = middle(scene.said[hidden])
+    x, y = middle(scene, scene.said[hidden])
     assert row < y < row + height and col < x < col + width
-    empty = np.zeros(scene.shape, np.uint16)
-    first = painted(empty, stroke(hand.press("b"), "brush", (x - 40, y - 20), (x + 45, y + 25)), 1)
+    empty = scene.empty
+    first = painted(empty, stroke(scene, hand.press("b"), "brush", (x - 40, y - 20), (x + 45, y + 25)), 1)
     assert (hand.ids() == first).all() and hand.slicks()[0]["source"] == "drawn"
     go(hand, "r", 2)
     assert not hand.ids().any()
@@ -123,9 +123,9 @@ def test_a_scene_without_slicks_is_marked_empty_only_while_no_pixel_is_drawn(bot
     go(hand, "n", 1)
     go(hand, "n", 2)
     assert hand.of("desk.scene.scene_id") == scene.calm_id
-    empty = np.zeros(scene.shape, np.uint16)
+    empty = scene.empty
     look(hand, scene.centre)
-    drawn = painted(empty, stroke(hand.press("b"), "brush", *scene.at((-40, 0), (40, 10))), 1)
+    drawn = painted(empty, stroke(scene, hand.press("b"), "brush", *scene.at((-40, 0), (40, 10))), 1)
     hand.press("0").told("There is a slick here")
     assert (hand.ids() == drawn).all() and not hand.of("desk.map.facts.has('complete')")
     hand.press("Control+z").ready()

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from page_driven import Hand, chromium
-from page_made import disc, make_page, sea
+from page_large import large
+from page_made import disc
 from scipy.ndimage import binary_dilation
 
 from ceruleanml.annotation.importing import import_files
@@ -19,7 +20,6 @@ from ceruleanml.labels.geojson import read_geojson
 from ceruleanml.scenes.grid import make_grid
 from ceruleanml.scenes.reading import open_scene
 
-FULL = (5048, 7416)
 OUTLINE = Path(__file__).parent / "data_hatteras_outline.geojson"
 ENDS = [(655.5, 288.5), (810.5, 425.5)]
 """Column and row on the native grid where the slick of Hatteras begins and ends."""
@@ -32,14 +32,12 @@ def browser():
         yield running
 
 
-def test_a_full_size_scene_is_drawn_on_and_its_far_corner_comes_back(browser, tmp_path):
-    block = sea(512, 512)
-    samples = np.tile(block, (10, 15))[: FULL[0], : FULL[1]].copy()
-    dark = disc((400, 400), 200, 200, 80)
-    samples[4600:5000, 6900:7300][dark] //= 2
-    hand = Hand(browser).open(make_page(tmp_path, {"full": samples}))
-    hand.of("(() => { desk.view.scale = 1; desk.view.centreOn(7100, 4800); })()")
-    hand.frame().drag((7100, 4800), (7100, 4800))
+def test_a_full_size_scene_is_drawn_on_and_its_far_corner_comes_back(browser, tmp_path_factory, request):
+    place = (7080, 4700)
+    page, dark = large("full", tmp_path_factory, request).page, disc((400, 400), 180, 100, 70)
+    hand = Hand(browser).open(page)
+    hand.of(f"(() => {{ desk.view.scale = 1; desk.view.centreOn({place[0]}, {place[1]}); }})()")
+    hand.frame().drag(place, place)
     corner = [4600, 6900, 400, 400]
     drawn = hand.ids(corner)
     assert ((drawn > 0) & dark).sum() / ((drawn > 0) | dark).sum() > 0.95

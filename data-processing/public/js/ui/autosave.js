@@ -23,11 +23,15 @@
 
     // What is kept of the scene: {snapshot, entries, state}; entries are the changes since the snapshot.
     async recover() {
-      const [snapshot, entries, state] = await Promise.all([
-        this.storage.read("snapshots", this.key),
-        this.storage.readAll("journal", this.key),
-        this.storage.read("states", this.key),
-      ]);
+      // At once: another window that folds between two reads would leave neither the journal nor its snapshot.
+      const [snapshot, entries, state] = await this.storage.readAtOnce(
+        ["snapshots", "journal", "states"],
+        (snapshots, journal, states) => [
+          snapshots.get(this.key),
+          journal.getAll(ui.journalRange(this.key)),
+          states.get(this.key),
+        ],
+      );
       this.entries = entries.length;
       return { snapshot, entries, state };
     }
@@ -82,7 +86,9 @@
     }
 
     saved() {
-      if (this.state === "failed" && this.pending.length) return void this.flush(); // a write before this one failed
+      const waits = this.pending.length || this.small !== null;
+      if (this.state === "failed" && waits) return void this.flush(); // a write before this one failed
+      if (waits) return; // more was drawn meanwhile, and its timer runs
       this.state = "saved";
       this.error = "";
       this.time = new Date();

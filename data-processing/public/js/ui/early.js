@@ -5,10 +5,13 @@
   const ui = (Cerulean.ui ??= {});
   const PATIENCE_MS = 250; // a slow server's answers are not waited for any longer than this
 
-  // The item that was open last on a page, by its key; "" where storage is switched off.
-  ui.lastItem = (pageKey) => {
+  // What the item that was open last on a page is remembered by.
+  ui.placeOf = (pageKey) => `ceruleanml-at ${pageKey}`;
+
+  // What localStorage has by a name; "" where it has nothing or is switched off.
+  ui.inLocalStorage = (name) => {
     try {
-      return localStorage.getItem(`ceruleanml-at ${pageKey}`) ?? "";
+      return localStorage.getItem(name) ?? "";
     } catch {
       return "";
     }
@@ -34,7 +37,7 @@
   async function begin() {
     const { ownFolder, pathOf } = ui.source;
     const queue = await ownFolder.json("queue.json");
-    const last = ui.lastItem(ui.folderKey());
+    const last = ui.inLocalStorage(ui.placeOf(ui.folderKey()));
     const item = queue.items.find((one) => one.id === last) ?? [...queue.items].sort((a, b) => a.order - b.order)[0];
     const folder = pathOf("scenes", item.scene);
     const scene = await ownFolder.json(`${folder}/scene.json`);

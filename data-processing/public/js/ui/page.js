@@ -6,21 +6,6 @@
   const COSTS_MS = 10_000;
   const NAME = "ceruleanml-annotator";
 
-  const remembered = (name) => {
-    try {
-      return localStorage.getItem(name) ?? "";
-    } catch {
-      return ""; // storage is switched off
-    }
-  };
-  const remember = (name, value) => {
-    try {
-      localStorage.setItem(name, value);
-    } catch {
-      // it will be asked again
-    }
-  };
-
   ui.Page = class Page {
     constructor(desk) {
       this.desk = desk;
@@ -96,7 +81,7 @@
       desk.isReady = false;
       await this.leave();
       desk.annotator = name;
-      remember(NAME, name);
+      ui.remember(desk.storage, NAME, name);
       if (!desk.scene) return;
       desk.reviews = new Map();
       await this.loadReviews();
@@ -112,12 +97,14 @@
     async openSource(source) {
       const { desk } = this;
       const items = ui.checkedQueue(await source.json("queue.json"));
+      const pageKey = pageKeyOf(desk, source);
+      const lastId = await ui.remembered(desk.storage, ui.placeOf(pageKey));
       await this.leave();
-      Object.assign(desk, { source, items, scene: null, index: -1, pageKey: pageKeyOf(desk, source) });
+      Object.assign(desk, { source, items, scene: null, index: -1, pageKey });
       ui.byId("welcome").hidden = true;
       desk.reviews = new Map();
       this.queue.build();
-      const last = items.findIndex((item) => item.id === ui.lastItem(desk.pageKey));
+      const last = items.findIndex((item) => item.id === lastId);
       await this.open(Math.max(0, last));
       if (!desk.annotator) this.askName();
       this.loadReviews();
@@ -162,7 +149,7 @@
       const same = desk.scene && desk.scene.scene_id === item.scene_id && desk.sceneKey === item.scene;
       if (!same) await this.leave();
       desk.index = index;
-      remember(`ceruleanml-at ${desk.pageKey}`, item.id);
+      ui.remember(desk.storage, ui.placeOf(desk.pageKey), item.id);
       if (same) {
         desk.clock.show(item.id, desk.state?.costs ?? {});
         ui.showItemWindow(desk, item);
@@ -258,7 +245,6 @@
       ui.buildHelp();
       ui.listenToFiles(desk);
       this.listen();
-      this.setName(remembered(NAME));
       const parts = { view: desk.view, renderer: desk.renderer, pyramid: () => desk.pyramid, item: () => desk.item };
       this.minimap = new ui.Minimap(ui.byId("minimap"), parts);
       desk.gestures = new ui.Gestures(desk.canvas, {
@@ -270,7 +256,9 @@
         moved: (point) => ui.showCursor(desk, point),
       });
       ui.listenToKeys(desk);
-      await desk.server.probe();
+      const probed = desk.server.probe();
+      this.setName(await ui.remembered(desk.storage, NAME));
+      await probed;
       await this.openSource(ui.source.ownFolder);
     }
   };
