@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ceruleanml.annotation import importing_coco, importing_layers
+from ceruleanml.annotation import importing_coco, importing_layers, importing_zip
 from ceruleanml.annotation.importing_checks import CheckedSave, check_page_save
 from ceruleanml.annotation.importing_frames import Frames, SceneFrame
 from ceruleanml.classes import ClassTable, load_classes
@@ -22,7 +22,7 @@ from ceruleanml.scenes.reading import scene_id_of
 from ceruleanml.scenes.scene_list import read_scene_list
 from ceruleanml.storage import storage_error
 
-SUFFIXES = (".geojson", ".json")
+SUFFIXES = (".geojson", ".json", ".zip")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def import_files(
     now: datetime | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Add the labels in files to the label store: GeoJSON of the page, COCO, folders of these or of Photopea layers.
+    """Add labels to the store: GeoJSON of the page and ZIPs of it, COCO, folders of these or of Photopea layers.
 
     A file is taken whole or refused; a refused one keeps no other from being taken. A file that was imported before
     adds nothing. `now` is the time of what says no time of its own. Raises LabelError where no file is named or found,
@@ -127,31 +127,39 @@ def _expanded(file: Path) -> list[Path]:
 def _import(file: Path, store: Path, rules: ImportRules, now: datetime) -> list[Imported]:
     """The states in one file, all checked before the first is added."""
     contents, notes = _contents(file, rules)
-    for content in contents if rules.complete else ():
+    for _, content in contents if rules.complete else ():
         if isinstance(content, dict) and content.get("complete") is None:
             content["complete"] = True
     checked = [
         check_page_save(
-            content, str(file), rules.classes, annotator=rules.annotator, now=now, evaluation=rules.evaluation,
-            frames=_frames(content, rules.frames, str(file)),
+            content, name, rules.classes, annotator=rules.annotator, now=now, evaluation=rules.evaluation,
+            frames=_frames(content, rules.frames, name),
         )
-        for content in contents
+        for name, content in contents
     ]  # fmt: skip
     return [_added(file, store, one, () if place else notes) for place, one in enumerate(checked)]
 
 
-def _contents(file: Path, rules: ImportRules) -> tuple[Sequence[Any], list[str]]:
-    """The states that a file holds, as the page would save them, and notes."""
+def _contents(file: Path, rules: ImportRules) -> tuple[list[tuple[str, Any]], list[str]]:
+    """The states that a file holds, each with the name of its place, as the page would save them; and notes."""
     if file.is_dir():
         content, notes = importing_layers.collection_of(file, rules.classes, rules.frames)
-        return [content], notes
-    content = read_document(file)
-    if importing_coco.is_coco(content):
-        return importing_coco.collections_in(content, str(file), rules.classes, rules.frames, rules.complete)
-    if isinstance(content, dict) and content.get("scene_id") is None:
-        content["scene_id"] = scene_id_of(str(file))
-        return [content], [f"{file}: does not say which scene it labels; taken as {content['scene_id']}, its own name"]
-    return [content], []
+        return [(str(file), content)], notes
+    if file.suffix.lower() == ".zip":
+        documents, notes = importing_zip.documents_in(file), []
+    else:
+        content = read_document(file)
+        if importing_coco.is_coco(content):
+            found, notes = importing_coco.collections_in(
+                content, str(file), rules.classes, rules.frames, rules.complete
+            )
+            return [(str(file), one) for one in found], notes
+        documents, notes = [(str(file), content)], []
+    for name, content in documents:
+        if isinstance(content, dict) and content.get("scene_id") is None:
+            content["scene_id"] = scene_id_of(name)
+            notes.append(f"{name}: does not say which scene it labels; taken as {content['scene_id']}, its own name")
+    return documents, notes
 
 
 def _frames(content: Any, frames: Frames, source: str) -> Sequence[SceneFrame]:

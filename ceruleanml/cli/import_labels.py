@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 Files = Annotated[
     list[Path],
     typer.Argument(
-        help="The page's GeoJSON, COCO with RLE or polygons, data set folders, folders of Photopea layers named after "
-        "their scene, or folders of these."
+        help="The page's GeoJSON or ZIP, COCO with RLE or polygons, data set folders, folders of Photopea layers named "
+        "after their scene, or folders of these."
     ),
 ]
 Store = Annotated[Path, typer.Option(help="The label store: a folder that grows and never loses a file.")]

@@ -190,9 +190,9 @@
       "Files",
       [
         ["Ctrl+s", "save to the store now (the browser keeps every stroke anyway)", () => ui.emit("send")],
-        ["Ctrl+e", "export GeoJSON", () => ui.emit("export", "geojson")],
-        ["Ctrl+Shift+e", "export COCO", () => ui.emit("export", "coco")],
-        ["Ctrl+Alt+e", "export layers (PNG, as Photopea's)", () => ui.emit("export", "layers")],
+        ["Ctrl+e", "export GeoJSON, all scenes", () => ui.emit("export", "geojson")],
+        ["Ctrl+Shift+e", "export COCO, this scene", () => ui.emit("export", "coco")],
+        ["Ctrl+Alt+e", "export layers, this scene (PNG, as Photopea's)", () => ui.emit("export", "layers")],
         ["Ctrl+i", "import labels; also by dropping files", () => ui.emit("import")],
         ["Ctrl+o", "open gray pictures as scenes; also by dropping them", () => ui.emit("open-scenes")],
         ["Ctrl+Shift+o", "open a page's data folder; also by dropping it", () => ui.emit("open-folder")],

@@ -1,36 +1,9 @@
 "use strict";
-// Files out by download, files in by drop or picker: labels, scenes, prepared folders.
+// Files in by drop or picker: labels, scenes, prepared folders.
 (() => {
   const Cerulean = (globalThis.Cerulean ??= {});
   const ui = (Cerulean.ui ??= {});
   const MOST_NOTES = 3;
-
-  function download(blob, name) {
-    const address = URL.createObjectURL(blob);
-    const link = ui.make("a", { href: address, download: name });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(address), 60_000);
-    ui.notice(`${name} is in your downloads.`, { kind: "good", seconds: 3 });
-  }
-
-  const json = (value, type) => new Blob([JSON.stringify(value)], { type });
-
-  ui.exportAs = async (desk, kind) => {
-    if (!desk.editor) return;
-    desk.settle();
-    const { map, scene, annotator } = desk;
-    const name = `${scene.scene_id}_${annotator}`.replace(/[^A-Za-z0-9._-]/g, "_");
-    if (kind === "geojson") return download(json(ui.collectionOf(desk), "application/geo+json"), `${name}.geojson`);
-    if (kind === "coco")
-      return download(
-        json(Cerulean.toCoco(map, scene, Cerulean.classes, { annotator, saved: ui.utcNow() }), "application/json"),
-        `${name}.coco.json`,
-      );
-    const layers = [];
-    for await (const layer of Cerulean.toLayers(map, scene, Cerulean.classes)) layers.push(layer);
-    if (!layers.length) return void ui.notice("There is no slick to make a layer of.");
-    return download(ui.zipOf(layers), `${name}_layers.zip`);
-  };
 
   // The files themselves, those in a ZIP in its place.
   async function unpacked(files) {
@@ -139,7 +112,7 @@
       ui.byId(id).textContent = words;
       ui.byId(id).addEventListener("click", () => ui.emit(name, "geojson"));
     }
-    ui.byId("export-button").title = "GeoJSON (Ctrl+E); COCO: Ctrl+Shift+E; layers: Ctrl+Alt+E";
+    ui.byId("export-button").title = "GeoJSON of all scenes (Ctrl+E); of this one COCO: Ctrl+Shift+E; layers: Ctrl+Alt+E";
     ui.byId("import-button").title = "GeoJSON, COCO or layers as PNG or ZIP (Ctrl+I, or drop them on the image)";
     ui.byId("folder-button").title =
       "A page's data folder (Ctrl+Shift+O), gray pictures as scenes (Ctrl+O), or drop them";
