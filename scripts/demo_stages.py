@@ -71,6 +71,7 @@ def verb(*words: object) -> None:
     print(f"$ ceruleanml {shlex.join(arguments)}", flush=True)
     status = status_of(app, arguments)
     if status and not (words[0] == "check" and status == SOME_FAILED):  # what check finds is told, and no failure
+        print("The demo ends here. Say the same again, and it goes on with this stage.", file=sys.stderr)
         sys.exit(status)
 
 

@@ -18,6 +18,7 @@ from servers import gcs_server
 
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 TIMEOUT_S = 120
+PAGE = 20_000
 
 
 class Bucket:
@@ -30,7 +31,8 @@ class Bucket:
         """The records of all objects whose name begins so, by name."""
         found, token = {}, ""
         while token is not None:
-            address = f"{self.endpoint}/storage/v1/b/{self.name}/o?prefix={quote(prefix)}&pageToken={quote(token)}"
+            page = f"maxResults={PAGE}&pageToken={quote(token)}"  # for each page the server looks at all objects
+            address = f"{self.endpoint}/storage/v1/b/{self.name}/o?prefix={quote(prefix)}&{page}"
             with DIRECT.open(address, timeout=TIMEOUT_S) as answer:
                 page = json.loads(answer.read())
             found |= {item["name"]: item for item in page.get("items", [])}

@@ -49,6 +49,24 @@ def warm_cli(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def warm_workers():
+    """Workers of Dask's clusters are real processes that need not import PyTorch."""
+    from warm_workers import forked_workers
+
+    with forked_workers():
+        yield
+
+
+@pytest.fixture(scope="module")
+def narrow_networks():
+    """Networks have a fraction of their features, here and in the workers of Dask's clusters."""
+    from narrow import narrowed
+
+    with narrowed():
+        yield
+
+
+@pytest.fixture(scope="module")
 def bucket_server(tmp_path_factory):
     """A server of Google Cloud Storage's protocol with the bucket `b`."""
     from bucket_made import served_bucket

@@ -1,21 +1,13 @@
 """Ensembles of seconds, and one in a process of its own that can be sent signals."""
 
-import json
+import multiprocessing
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 from training_made import config_for
 
-from ceruleanml.models.config import TrainConfig, as_values, from_values
-
-CHILD = """
-import sys
-from ensembles_made import child
-if __name__ == "__main__":
-    child(*sys.argv[1:])
-"""
+from ceruleanml.models.config import TrainConfig
 
 
 def member_config(dataset: Path, **trainer) -> TrainConfig:
@@ -25,23 +17,25 @@ def member_config(dataset: Path, **trainer) -> TrainConfig:
     return config
 
 
-def child(values: str, n: str, out: str, workers: str) -> None:
-    """An ensemble in a process of its own, which ends as the command would."""
+def child(config: TrainConfig, n: int, out: Path, workers: int, errors: Path) -> None:
+    """An ensemble in a process of its own, which ends as the command would and says what is wrong in a file."""
+    from narrow import narrowed
+    from warm_workers import forked_workers
+
     from ceruleanml.errors import CeruleanError, TrainingStopped
     from ceruleanml.models.ensemble import train_ensemble
 
+    os.dup2(os.open(errors, os.O_CREAT | os.O_WRONLY), sys.stderr.fileno())
     try:
-        train_ensemble(from_values(json.loads(values)), int(n), Path(out), workers=int(workers))
+        with narrowed(), forked_workers():
+            train_ensemble(config, n, out, workers=workers)
     except CeruleanError as error:
-        print(error, file=sys.stderr)
+        print(error, file=sys.stderr, flush=True)
         sys.exit(error.status if isinstance(error, TrainingStopped) else 2)
 
 
-def begin(script: Path, config: TrainConfig, n: int, out: Path, workers: int) -> subprocess.Popen:
-    """Start that process from a script, which its own workers can find too."""
-    script.write_text(CHILD)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
-    arguments = [json.dumps(as_values(config)), str(n), str(out), str(workers)]
-    return subprocess.Popen(
-        [sys.executable, str(script), *arguments], stderr=subprocess.PIPE, text=True, env=environment
-    )
+def begin(*arguments) -> multiprocessing.Process:
+    """Start that process, forked as its workers will be; see warm_workers.py."""
+    process = multiprocessing.get_context("forkserver").Process(target=child, args=arguments)
+    process.start()
+    return process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -46,3 +47,13 @@ def run_of(folder: Path, card: Card, seed: int = 0) -> Path:
     save_state(folder / WEIGHTS_NAME, network_of(card, seed).state_dict())
     write_card(folder, card.with_(weights_sha256=sha256_of(folder / WEIGHTS_NAME)))
     return folder
+
+
+class Hostile:
+    """What a pickle of code looks like: loading it would make a folder."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.trace),)

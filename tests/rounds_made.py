@@ -1,10 +1,11 @@
 """Rounds of a tenth of a second: points of two kinds in a plane, and a logistic regression that tells them apart.
 
-Run as a program it goes on with an experiment: rounds_made.py FOLDER [SECONDS_A_STEP]
+Run as a program it tells its number and goes on with an experiment: rounds_made.py FOLDER [SECONDS_A_STEP]
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -95,5 +96,6 @@ tasks.TASKS["points"] = Points.of
 if __name__ == "__main__":
     from ceruleanml.selection.experiment import run
 
+    print(os.getpid(), flush=True)
     PAUSE_S = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
     run(Path(sys.argv[1]))

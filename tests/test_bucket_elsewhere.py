@@ -15,6 +15,7 @@ from ceruleanml.datasets import build
 from ceruleanml.mirror import mirror
 from ceruleanml.mirror_copies import copy_here, origin_of
 
+pytestmark = pytest.mark.usefixtures("narrow_networks")
 LIGHT = (
     "model.encoder=mobilenet_v2", "model.pretrained=none", "data.validation_share=0.25", "data.batch_size=2",
     "logger.name=jsonl", "trainer.threads=1", "trainer.device=cpu", "trainer.epochs=2",

@@ -13,6 +13,7 @@ from ceruleanml.cli.ending import status_of
 from ceruleanml.cli.main import app
 from ceruleanml.mirror import mirror
 
+pytestmark = pytest.mark.usefixtures("narrow_networks")
 LIGHT = (
     "model.encoder=mobilenet_v2", "model.pretrained=none", "data.validation_share=0.25", "data.batch_size=2",
     "logger.name=jsonl", "trainer.threads=1", "trainer.device=cpu", "trainer.epochs=1",

@@ -4,7 +4,6 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -117,8 +116,8 @@ def test_cut_before_any_write_and_called_again(tmp_path, task, model, monkeypatc
     assert task.trained(tmp_path / "m")
 
 
-def test_sigkill(tmp_path, task, settings, model):
-    child = [sys.executable, Path(__file__).with_name("task_child.py"), "catalogue", json.dumps(settings)]
+def test_sigkill(tmp_path, task, settings, model, warm_cli):
+    child = [warm_cli / "python", Path(__file__).with_name("task_child.py"), "catalogue", json.dumps(settings)]
     killed = subprocess.run([*child, tmp_path / "m", "2"], capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert sorted(contents(tmp_path / "m")) == ["member_00/checkpoint.pt"]

@@ -106,6 +106,18 @@ def test_help_cuts_no_verb_s_line_short(group):
     assert listed.count("\n") >= 6 and "..." not in listed
 
 
+@pytest.mark.parametrize(("told", "then"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_wait_without_spinning_unless_told(monkeypatch, told, then):
+    from ceruleanml.cli.ending import status_of
+    from ceruleanml.cli.main import app
+
+    monkeypatch.setenv("OMP_WAIT_POLICY", "")  # so that it is put back
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    if told:
+        monkeypatch.setenv("OMP_WAIT_POLICY", told)
+    assert status_of(app, ["--version"]) == 0 and os.environ["OMP_WAIT_POLICY"] == then
+
+
 def test_an_unknown_verb_is_one_line():
     done = run("make-cake")
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "make-cake" in done.stderr

@@ -1,16 +1,15 @@
 """Learning curves, labels saved, advice on stopping, and the report: small tables one can check by hand."""
 
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rounds_made
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from processes import finished
 
 from ceruleanml.errors import SelectionError
 from ceruleanml.selection.curves import Curve, area_under, band, comparable, gain, labels_saved, read_curve
@@ -44,6 +43,7 @@ def test_labels_saved_lie_between_rounds() -> None:
     assert found["saved"] == pytest.approx(30 - 15)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=2, max_size=5))
 def test_an_arm_saves_nothing_over_itself(values) -> None:
     curves = [curve_of(one) for one in values]
@@ -169,14 +169,13 @@ def test_strategies_of_one_name_are_told_apart(experiments: Path) -> None:
         compare([third.folder, third.folder], experiments / "e")
 
 
-def test_the_verb_from_creation_to_comparison(tmp_path: Path) -> None:
+def test_the_verb_from_creation_to_comparison(tmp_path: Path, warm_cli: Path) -> None:
     from training_made import make_tiles
 
     make_tiles(tmp_path / "pool", scenes=2)
-    command = [str(Path(sys.executable).with_name("ceruleanml")), "loop"]
 
     def said(*words: str) -> tuple[int, str]:
-        done = subprocess.run([*command, *words], cwd=tmp_path, capture_output=True, text=True)
+        done = finished([warm_cli / "ceruleanml", "loop", *words], cwd=tmp_path)
         return done.returncode, done.stdout + done.stderr
 
     assert said("status", "e") == (2, "ceruleanml: e: holds no experiment; make one with ceruleanml loop create\n")

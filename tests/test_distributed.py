@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,23 +14,22 @@ from ceruleanml.models.distributed import Ranks, device_of, ranks_of_environment
 from ceruleanml.models.weights import load_state
 
 TWO = ("--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no")
-LAUNCHER = (
-    str(Path(sys.executable).with_name("accelerate")),
-    "launch",
-    "--multi_gpu",
-    "--main_process_port",
-    "0",
-    *TWO,
-)
 SETTINGS = {"accumulate": 2, "ema_decay": 0.9, "checkpoint_minutes": 0}
 
 
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory):
+def launched(warm_cli):
+    """Runs a training in two processes that accelerate's launcher starts; none of the three imports PyTorch anew."""
+    launcher = (Path(sys.executable).with_name("accelerate"), "launch", "--multi_gpu", "--main_process_port", "0", *TWO)
+    return partial(run_child, warm_cli, launcher=(*launcher, "--no_python", warm_cli / "python"))
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory, launched):
     """A training of two processes that nothing interrupts, and its tiles."""
     root = tmp_path_factory.mktemp("two")
     config = config_for(root, make_tiles(root / "tiles", scenes=5), **SETTINGS)
-    done = run_child(config, launcher=LAUNCHER)
+    done = launched(config)
     assert done.returncode == 0, done.stderr
     return root
 
@@ -43,13 +43,13 @@ def test_two_processes_share_an_epoch(straight):
     ]  # fmt: skip
 
 
-def test_a_signal_to_one_stops_both_and_they_resume(straight, tmp_path):
+def test_a_signal_to_one_stops_both_and_they_resume(straight, launched, tmp_path):
     config = config_for(tmp_path, straight / "tiles", **SETTINGS)
-    stopped = run_child(config, signal_name="SIGTERM", after=2, launcher=LAUNCHER)
+    stopped = launched(config, signal_name="SIGTERM", after=2)
     assert stopped.returncode != 0
     assert "stopped by SIGTERM in epoch 2 at step 1" in stopped.stderr
     assert load_state(tmp_path / "run" / "checkpoint.pt")["course"]["batch"] == 1
-    resumed = run_child(config, resume=True, launcher=LAUNCHER)
+    resumed = launched(config, resume=True)
     assert resumed.returncode == 0, resumed.stderr
     ours, theirs = (lines(root / "run")[-1] for root in (tmp_path, straight))
     assert ours["train"]["loss"] == pytest.approx(theirs["train"]["loss"], abs=1e-5)

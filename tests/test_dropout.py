@@ -16,6 +16,7 @@ from ceruleanml.models.predictor import load_predictor
 from ceruleanml.models.training import train
 from ceruleanml.models.weights import load_state, save_state
 
+pytestmark = pytest.mark.usefixtures("narrow_networks")
 KINDS = ("unet", "mask_rcnn")
 
 
@@ -70,7 +71,7 @@ def test_whole_features_of_a_unet_are_left_out_before_the_last_convolution():
 def test_passes_of_mask_rcnn_differ_with_its_dropout_on():
     network = network_of(card_of("mask_rcnn").with_(dropout=0.5))
     layers(network)[-1].train()
-    features = torch.rand(3, 1024)
+    features = torch.rand(3, network.roi_heads.box_predictor.cls_score.in_features)
     first, second = (network.roi_heads.box_predictor(features) for _ in range(2))
     assert first[0].shape == (3, 3) and first[1].shape == (3, 12)
     assert not torch.equal(first[0], second[0])

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from datasets_made import box_mask, make_dataset_folder, speckle
 from models_made import card_of, run_of
+from narrow import DEEPEST
 
 from ceruleanml.cli.embed import embed
 from ceruleanml.errors import SelectionError, UsageError
 from ceruleanml.selection.embedding_files import read_embeddings, read_lightly
 
+pytestmark = pytest.mark.usefixtures("narrow_networks")
 SIDE = 48
 SLICK = [(1, "a", box_mask(slice(2, 6), slice(4, 20), (SIDE, SIDE)))]
 
@@ -35,7 +37,7 @@ def test_embeddings_come_with_lightlys_file_and_a_map(made, tmp_path, capsys):
     arguments = {"model": made / "run", "device": "cpu", "lightly": lightly, "map_path": picture}
     assert embed(made / "pool", out, **arguments) == 0
     said = capsys.readouterr().out
-    assert said.startswith(f"{out} made 3 tiles as vectors of 320\nleft out: 1 exact duplicate; see ")
+    assert said.startswith(f"{out} made 3 tiles as vectors of {DEEPEST['mobilenet_v2']}\nleft out: 1 exact duplicate;")
     found, csv = read_embeddings(out), read_lightly(lightly)
     assert csv.ids == found.ids and np.array_equal(csv.vectors, found.vectors)
     assert csv.columns["labels"] == ("0", "1", "0")
@@ -63,7 +65,7 @@ def test_the_map_is_coloured_by_a_column_of_scores(made, tmp_path):
 def test_an_encoder_teaches_itself_and_is_kept(made, tmp_path, capsys):
     arguments = {"train_ssl": True, "epochs": 1, "side": 32, "batch_size": 2, "device": "cpu"}
     assert embed(made / "pool", tmp_path / "e.parquet", **arguments) == 0
-    assert "made 3 tiles as vectors of 512" in capsys.readouterr().out
+    assert f"made 3 tiles as vectors of {DEEPEST['resnet18']}" in capsys.readouterr().out
     kept = tmp_path / "e_ssl" / "weights.pt"
     embed(made / "pool", tmp_path / "again.parquet", weights=kept, device="cpu", quiet=True)
     assert (tmp_path / "again.parquet").read_bytes() == (tmp_path / "e.parquet").read_bytes()

@@ -8,8 +8,9 @@ import pytest
 import torch
 from datasets_made import box_mask, change, make_dataset_folder, speckle
 from models_made import card_of, network_of, run_of
+from narrow import DEEPEST
+from narrow import encoder as encoder_of
 from torch import nn
-from torchvision import models
 
 import ceruleanml.selection.embedding as embedding_module
 from ceruleanml.datasets.folder import open_dataset
@@ -22,6 +23,7 @@ from ceruleanml.selection.embedding_encoder import SELF_TAUGHT, Encoder, Encoder
 from ceruleanml.selection.embedding_files import read_embeddings
 from ceruleanml.selection.pool_tiles import tile_classes
 
+pytestmark = pytest.mark.usefixtures("narrow_networks", "warm_workers")
 SIDE = 48
 CPU = torch.device("cpu")
 
@@ -91,9 +93,9 @@ def by_hand(pool, network, card, features):
     return vectors
 
 
-@pytest.mark.parametrize(("kind", "dimensions"), [("unet", 320), ("mask_rcnn", 512)])
-def test_a_models_deepest_features_at_unit_length_sorted(pool, tmp_path, kind, dimensions):
-    card = card_of(kind, mean=(0.2,), deviation=(0.15,))
+@pytest.mark.parametrize(("kind", "encoder"), [("unet", "mobilenet_v2"), ("mask_rcnn", "resnet18")])
+def test_a_models_deepest_features_at_unit_length_sorted(pool, tmp_path, kind, encoder):
+    card, dimensions = card_of(kind, encoder, mean=(0.2,), deviation=(0.15,)), DEEPEST[encoder]
     run = run_of(tmp_path / "run", card)
     report = embed_pool(EncoderSource(run), pool, tmp_path / "e.parquet")
     found = read_embeddings(report.out)
@@ -109,7 +111,7 @@ def test_a_models_deepest_features_at_unit_length_sorted(pool, tmp_path, kind, d
 
 def test_torchvisions_weights_see_the_radar_normalised_by_the_pool(pool, tmp_path):
     torch.manual_seed(3)
-    network = models.mobilenet_v2(weights=None).eval()
+    network = encoder_of("mobilenet_v2").eval()
     save_state(tmp_path / "imagenet.pth", network.state_dict())
     found = read_embeddings(embed_pool(EncoderSource(tmp_path / "imagenet.pth"), pool, tmp_path / "e.parquet").out)
     dataset = open_dataset(pool)
@@ -154,7 +156,7 @@ def test_a_killed_run_goes_on_with_the_scenes_that_are_missing(pool, run, tmp_pa
     assert embedded == ["Two", "one"] and report.out.read_bytes() == whole
     assert sorted(path.name for path in tmp_path.glob(".*")) == []
     again = embed_pool(EncoderSource(run), pool, tmp_path / "e.parquet")
-    assert not again.made_now and (again.tiles, again.dimensions) == (5, 320) and len(embedded) == 2
+    assert not again.made_now and (again.tiles, again.dimensions) == (5, DEEPEST["mobilenet_v2"]) and len(embedded) == 2
 
 
 def removed(out):
@@ -186,8 +188,8 @@ def test_what_cannot_be_read_is_empty_or_stands_twice_is_left_out(pool, run, tmp
 
 
 def test_a_tile_of_which_the_encoder_makes_nothing_is_left_out(pool, tmp_path):
-    network = models.resnet18(weights=None)
-    nn.init.constant_(network.layer4[1].bn2.weight, float("nan"))
+    network = encoder_of("resnet18")
+    nn.init.constant_(network.layer4[-1].bn2.weight, float("nan"))
     save_state(tmp_path / "broken.pth", network.state_dict())
     with pytest.raises(SelectionError, match="no tile is left to embed: 5 no_features; see .*e_removed_samples.csv"):
         embed_pool(EncoderSource(tmp_path / "broken.pth", "resnet18"), pool, tmp_path / "e.parquet")
@@ -278,6 +280,6 @@ def test_the_class_of_a_tile_is_the_one_with_most_pixels(tmp_path):
 
 
 def test_an_encoder_knows_the_statistics_it_was_given(tmp_path):
-    save_state(tmp_path / "net.pth", models.resnet18(weights=None).state_dict())
+    save_state(tmp_path / "net.pth", encoder_of("resnet18").state_dict())
     encoder = load_encoder(EncoderSource(tmp_path / "net.pth", "resnet18"), Statistics((0.25,), (0.5,)), CPU)
     assert encoder.network[0](torch.full((1, 1, 1, 1), 0.75)).item() == 1.0

@@ -20,6 +20,7 @@ from ceruleanml.models.run_folder import read_config
 from ceruleanml.models.stopping import StopFile
 from ceruleanml.models.weights import load_state
 
+pytestmark = pytest.mark.usefixtures("narrow_networks", "warm_workers")
 NAMES = ("member_00", "member_01")
 OWN = {"name", "seed", "metrics", "weights_sha256"}
 """What cards of members differ in, beside the number of epochs, which is the same here."""
@@ -91,15 +92,15 @@ def test_cut_in_either_member_and_continued(tmp_path, config, straight, batches)
 def test_sigterm_leaves_a_whole_checkpoint_of_each_member(tmp_path, tiles):
     config = member_config(tiles, epochs=1000, checkpoint_minutes=60)
     out = tmp_path / "out"
-    process = begin(tmp_path / "script.py", config, 2, out, workers=2)
+    process = begin(config, 2, out, 2, tmp_path / "errors")
     until = time.monotonic() + 120
     while not all((out / name / "metrics.jsonl").is_file() for name in NAMES):  # both are about to learn
-        assert process.poll() is None and time.monotonic() < until, process.communicate()
+        assert process.is_alive() and time.monotonic() < until, (tmp_path / "errors").read_text()
         time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    error = process.communicate(timeout=120)[1].strip().splitlines()[-1]
-    assert process.returncode == 143
-    assert error == (
+    os.kill(process.pid, signal.SIGTERM)
+    process.join(timeout=120)
+    assert process.exitcode == 143
+    assert (tmp_path / "errors").read_text().strip().splitlines()[-1] == (
         "stopped with 0 of 2 members trained; the others' checkpoints are written, the same command goes on"
     )
     for name in NAMES:

@@ -18,6 +18,7 @@ from ceruleanml.models.card import read_card, write_card
 from ceruleanml.models.ensemble_folder import read_ensemble
 from ceruleanml.models.predictor import load_predictor, model_sha256
 
+pytestmark = pytest.mark.usefixtures("narrow_networks")
 NAMES = ["member_00", "member_01", "member_02"]
 
 

@@ -1,11 +1,9 @@
 """The verbs evaluate and compare on a real run folder, as a user calls them."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
-from builds_made import CERULEANML
 from evaluations_made import card, two_scenes
 from processes import finished
 
@@ -32,15 +30,17 @@ def place(tmp_path_factory):
     return folder
 
 
-def run(folder, *words):
-    return finished([CERULEANML, *words], cwd=folder)
+@pytest.fixture
+def run(warm_cli):
+    """Runs a command in the folder."""
+    return lambda *words: finished([warm_cli / "ceruleanml", *words], cwd=place)
 
 
-def test_evaluate_writes_the_card_and_compare_takes_both(place):
-    before = run(place, "evaluate", "run", "data", "--out", "before", "--bootstrap", "20")
+def test_evaluate_writes_the_card_and_compare_takes_both(place, run):
+    before = run("evaluate", "run", "data", "--out", "before", "--bootstrap", "20")
     assert before.returncode == 0, before.stderr
     assert "4 tiles of 3 scenes" in before.stdout and before.stdout.endswith("before/report.html\n")
-    after = run(place, "evaluate", "run", "data", "--out", "after", "--bootstrap", "20", "--write-card", "--quiet")
+    after = run("evaluate", "run", "data", "--out", "after", "--bootstrap", "20", "--write-card", "--quiet")
     assert (after.returncode, after.stdout) == (0, ""), after.stderr
     content, found = json.loads((place / "after" / "evaluation.json").read_text()), read_card(place / "run")
     fitted = content["calibration"]["temperature"]
@@ -51,7 +51,7 @@ def test_evaluate_writes_the_card_and_compare_takes_both(place):
     slick = content["all"]["figures"]["slick"]
     assert found.metrics["pixel_f1"] == slick["dice"]["value"]
     assert found.metrics.get("instance_f1") == slick["instance_f1"]["value"]
-    compared = run(place, "compare", "before", "after", "--out", "both", "--bootstrap", "20")
+    compared = run("compare", "before", "after", "--out", "both", "--bootstrap", "20")
     assert compared.returncode == 0, compared.stderr
     # with the temperature applied first, the error it was judged with is the smaller one
     ece = json.loads((place / "both" / "compare.json").read_text())["figures"]["slick"]["ece"]
@@ -68,15 +68,15 @@ def test_evaluate_writes_the_card_and_compare_takes_both(place):
         (["compare", "data", "data", "--out", "out"], "data: holds no evaluation.json"),
     ],
 )
-def test_errors_end_in_one_line(place, words, message):
-    ended = run(place, *words)
+def test_errors_end_in_one_line(place, run, words, message):
+    ended = run(*words)
     assert ended.returncode == 2
     assert message in ended.stderr and ended.stderr.count("\n") == 1
     assert not (place / "out").exists()
 
 
-def test_the_script_is_the_verb(place):
-    script = [CERULEANML.with_name("python"), ROOT / "scripts" / "evaluate.py", "floor", "data", "--out", "script"]
-    ended = subprocess.run([*script, "--bootstrap", "0", "--worst", "0"], cwd=place, capture_output=True, text=True)
+def test_the_script_is_the_verb(place, warm_cli):
+    script = [warm_cli / "python", ROOT / "scripts" / "evaluate.py", "floor", "data", "--out", "script"]
+    ended = finished([*script, "--bootstrap", "0", "--worst", "0"], cwd=place)
     assert ended.returncode == 0, ended.stderr
     assert "slick against none" in ended.stdout

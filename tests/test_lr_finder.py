@@ -7,6 +7,8 @@ from ceruleanml.errors import TrainingError
 from ceruleanml.models.lr_finder import HIGHEST, LOWEST, exploded, find_lr, rate_at, smoothed, suggested
 from ceruleanml.models.training import train
 
+pytestmark = pytest.mark.usefixtures("narrow_networks")
+
 
 def test_rates_grow_by_the_same_factor():
     rates = [rate_at(step, 5) for step in range(5)]

@@ -13,13 +13,13 @@ from test_docs import FENCE, ROOT, plain
 SPEED = re.compile(r"in [\d.,]+ s, [\d.,]+ MB/s")
 
 
-def test_the_page_shows_what_its_commands_print(tmp_path):
+def test_the_page_shows_what_its_commands_print(tmp_path, warm_cli):
     (tmp_path / "server" / "our-bucket").mkdir(parents=True)
     (tmp_path / "work").mkdir()
     here, checked, printed = Path(sys.executable).parent, 0, ""
     with gcs_server(tmp_path / "server") as server:
         environment = surroundings(server["CPL_GS_ENDPOINT"].rstrip("/"), tmp_path / "cache")
-        environment["PATH"] = f"{here}:{os.environ['PATH']}"
+        environment["PATH"] = f"{warm_cli}:{here}:{os.environ['PATH']}"
         for language, content in FENCE.findall((ROOT / "docs" / "mirror.md").read_text()):
             if language == "sh":
                 run = finished(["bash", "-e", "-c", content], cwd=tmp_path / "work", env=environment)

@@ -22,6 +22,15 @@ OUTS = (
     "parts", "data", "plans", "experiments", "reports", "models", "evaluations", "predictions", "scores", "selections",
     "pages",
 )  # fmt: skip
+CONFIG = """[core]
+    remote = local
+    analytics = false
+    check_update = false
+[parsing]
+    list = append
+['remote "local"']
+    url = {remote}
+"""
 TINY = ("trainer.epochs=1", "trainer.threads=1", "trainer.device=cpu", "data.batch_size=2")
 
 
@@ -75,9 +84,7 @@ def project(tmp_path):
     change(folder, baseline=[], seeds="0", first=4, per_round=2, rounds=2)
     done(folder, "git", "init", "--quiet")
     done(folder, BIN / "dvc", "init", "--quiet")
-    for name, value in (("core.analytics", "false"), ("core.check_update", "false"), ("parsing.list", "append")):
-        done(folder, BIN / "dvc", "config", name, value)
-    done(folder, BIN / "dvc", "remote", "add", "--default", "local", tmp_path / "remote")
+    (folder / ".dvc" / "config").write_text(CONFIG.format(remote=tmp_path / "remote"))
     return folder
 
 

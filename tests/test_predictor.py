@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import pickle
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from models_made import card_of, network_of, run_of
+from models_made import Hostile, card_of, network_of, run_of
 from torch._export.serde.schema import SCHEMA_VERSION
 
 from ceruleanml.errors import ModelError, UsageError
@@ -21,15 +21,7 @@ from ceruleanml.models.card import read_card, write_card
 from ceruleanml.models.predictor import load_predictor
 from ceruleanml.models.weights import load_state, save_state
 
-
-class Hostile:
-    """What a pickle of code looks like: loading it would make a folder."""
-
-    def __init__(self, trace: Path) -> None:
-        self.trace = trace
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.mkdir, (str(self.trace),)
+pytestmark = pytest.mark.usefixtures("narrow_networks")
 
 
 @pytest.fixture
@@ -150,9 +142,9 @@ def test_a_program_of_the_older_format_is_refused_and_runs_nothing(tmp_path: Pat
     ],
 )
 def test_code_in_the_description_of_a_program_never_runs(tmp_path: Path, old: str, new: str) -> None:
-    card, trace = card_of(), tmp_path / "trace"
-    write_card(tmp_path / "model.json", card)
-    (tmp_path / "model.pt2").write_bytes(exported_program(card, network_of(card)))
+    trace = tmp_path / "trace"
+    write_card(tmp_path / "model.json", card_of())
+    (tmp_path / "model.pt2").write_bytes(_our_program())
     members = _members(tmp_path / "model.pt2")
     (name,) = (name for name in members if name.endswith("models/model.json"))
     assert old in members[name].decode()
@@ -261,9 +253,20 @@ def test_an_empty_folder_holds_no_model(tmp_path: Path) -> None:
         load_predictor(tmp_path)
 
 
+@cache
+def _program() -> bytes:
+    buffer = io.BytesIO()
+    torch.export.save(torch.export.export(network_of(card_of()), (torch.rand(2, 1, 64, 64),)), buffer)
+    return buffer.getvalue()
+
+
+@cache
+def _our_program() -> bytes:
+    return exported_program(card_of(), network_of(card_of()))
+
+
 def _export_program(folder: Path) -> None:
-    program = torch.export.export(network_of(card_of()), (torch.rand(2, 1, 64, 64),))
-    torch.export.save(program, folder / "model.pt2")
+    (folder / "model.pt2").write_bytes(_program())
     write_card(folder / "model.json", card_of())
 
 

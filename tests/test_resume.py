@@ -11,6 +11,7 @@ from ceruleanml.models.card import read_card
 from ceruleanml.models.training import train
 from ceruleanml.models.weights import load_state, save_state
 
+pytestmark = pytest.mark.usefixtures("narrow_networks")
 HARD = {"accumulate": 2, "ema_decay": 0.9, "checkpoint_minutes": 0, "epochs": 2}
 """Three batches an epoch in steps of two and one, a running mean, a checkpoint after each batch."""
 
@@ -77,19 +78,19 @@ def test_another_seed_gives_something_else(tmp_path, tiles, straight):
     assert (run / "weights.pt").read_bytes() != (straight / "weights.pt").read_bytes()
 
 
-def test_sigkill(tmp_path, tiles, straight):
+def test_sigkill(tmp_path, tiles, straight, warm_cli):
     config = config_for(tmp_path, tiles, **HARD)
-    killed = run_child(config, signal_name="SIGKILL", after=5)
+    killed = run_child(warm_cli, config, signal_name="SIGKILL", after=5)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not (tmp_path / "run" / "weights.pt").exists()
-    resumed = run_child(config, resume=True)
+    resumed = run_child(warm_cli, config, resume=True)
     assert resumed.returncode == 0, resumed.stderr
     same(tmp_path / "run", straight)
 
 
-def test_sigterm(tmp_path, tiles, straight):
+def test_sigterm(tmp_path, tiles, straight, warm_cli):
     config = config_for(tmp_path, tiles, **{**HARD, "checkpoint_minutes": 60})
-    stopped = run_child(config, signal_name="SIGTERM", after=4)
+    stopped = run_child(warm_cli, config, signal_name="SIGTERM", after=4)
     assert stopped.returncode == 143
     assert stopped.stderr.strip().splitlines()[-1] == (
         "stopped by SIGTERM in epoch 2 at step 2; its checkpoint is written, continue with ceruleanml train --resume "

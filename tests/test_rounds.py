@@ -32,7 +32,7 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_killed_at_twenty_random_moments_a_loop_continues_to_the_same_files(tmp_path: Path) -> None:
+def test_killed_at_twenty_random_moments_a_loop_continues_to_the_same_files(tmp_path: Path, warm_cli: Path) -> None:
     told = replace(TOLD, strategy="default", rounds=12, per_round=4)
     create(tmp_path / "whole", told, baselines=["random"], seeds=[3])
     run(tmp_path / "whole")
@@ -40,16 +40,20 @@ def test_killed_at_twenty_random_moments_a_loop_continues_to_the_same_files(tmp_
     draw, kills, ended = random.Random(1), 0, False
     while not ended:
         pause = "0.25" if kills < 20 else "0"
-        child = subprocess.Popen([sys.executable, rounds_made.__file__, str(tmp_path / "cut"), pause])
+        child = subprocess.Popen(
+            [warm_cli / "python", rounds_made.__file__, tmp_path / "cut", pause], stdout=subprocess.PIPE
+        )
+        worker = int(child.stdout.readline())
         if kills < 20:
             before = len(files(tmp_path / "cut"))
             until = time.monotonic() + 20
             while len(files(tmp_path / "cut")) == before and child.poll() is None and time.monotonic() < until:
                 time.sleep(0.005)  # until this run did something
             time.sleep(draw.uniform(0, 0.2))
-            child.send_signal(signal.SIGKILL)
+            os.kill(worker, signal.SIGKILL)
             kills += 1
-        ended = child.wait(timeout=300) == 0
+        child.communicate(timeout=300)
+        ended = child.returncode == 0
         assert ended or kills < 20 or child.returncode == -signal.SIGKILL, "left alone it ends"
     assert kills == 20
     assert files(tmp_path / "cut") == files(tmp_path / "whole")

@@ -16,6 +16,7 @@ from ceruleanml.selection.score_files import check_fresh, read_scores
 from ceruleanml.selection.scoring import ScoreOptions, model_sha256, score_pool
 from ceruleanml.storage import read_json, sha256_of
 
+pytestmark = pytest.mark.usefixtures("narrow_networks", "warm_workers")
 MEASURES = ("least_confidence", "margin", "entropy")
 CLASSES = ("infra_slick", "natural_seep")
 

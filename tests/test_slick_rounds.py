@@ -1,9 +1,9 @@
 """Rounds on slicks with real networks of seconds: killed, in parallel, and with what the pool may lack."""
 
+import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +30,16 @@ LIGHT = (
     "logger=jsonl",
     "model.dropout=0.2",
 )
-CHILD = "import sys; from pathlib import Path; from ceruleanml.selection.experiment import run; run(Path(sys.argv[1]))"
+CHILD = """
+import os, sys
+from pathlib import Path
+from narrow import make_narrow
+print(os.getpid(), flush=True)
+from ceruleanml.selection.experiment import run
+make_narrow()
+run(Path(sys.argv[1]))
+"""
+pytestmark = pytest.mark.usefixtures("narrow_networks", "warm_workers")
 
 
 @pytest.fixture
@@ -50,24 +59,31 @@ def lasting(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for name in names for path in sorted(folder.rglob(name))}
 
 
-def test_killed_while_it_trains_scores_and_embeds_a_loop_continues_bit_by_bit(tmp_path: Path, settings: dict) -> None:
+def test_killed_while_it_trains_scores_and_embeds_a_loop_continues_bit_by_bit(
+    tmp_path: Path, settings: dict, warm_cli: Path
+) -> None:
     told = Instructions("slicks", settings, first=4, per_round=2, rounds=2, choice={"max_per_group": 2})
     for name in ("whole", "cut"):
         create(tmp_path / name, told)
     run(tmp_path / "whole")
     draw, ended, kills = random.Random(5), False, 0
+    command = [warm_cli / "python", "-c", CHILD, tmp_path / "cut"]
+    surroundings = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     while not ended:
-        child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path / "cut")], stderr=subprocess.DEVNULL)
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=surroundings)
+        worker = int(child.stdout.readline())
         if kills < 3:
             known = {path for path in (tmp_path / "cut").rglob("*")}
             until = time.monotonic() + 60
             while known == set((tmp_path / "cut").rglob("*")) and child.poll() is None and time.monotonic() < until:
                 time.sleep(0.01)
-            time.sleep(draw.uniform(0, 1.5))
-            child.send_signal(signal.SIGKILL)
+            time.sleep(draw.uniform(0, 0.7))
+            os.kill(worker, signal.SIGKILL)
             kills += 1
-        ended = child.wait(timeout=300) == 0
+        child.communicate(timeout=300)
+        ended = child.returncode == 0
         assert ended or child.returncode == -signal.SIGKILL, "left alone it ends"
+    assert kills == 3
     assert lasting(tmp_path / "cut") == lasting(tmp_path / "whole")
     arm = open_experiment(tmp_path / "whole").arm("default", 0)
     assert len(labels_so_far(arm, 2)) == 6

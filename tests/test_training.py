@@ -11,6 +11,7 @@ import torch
 from datasets_made import make_dataset_folder
 from hypothesis import given
 from hypothesis import strategies as st
+from narrow import encoder
 from torch import nn
 from training_made import SIDE, Notes, config_for, lines, make_tiles, tile
 
@@ -25,6 +26,8 @@ from ceruleanml.models.session import optimiser_of
 from ceruleanml.models.training import train
 from ceruleanml.models.weights import load_state
 from ceruleanml.storage import sha256_of
+
+pytestmark = pytest.mark.usefixtures("narrow_networks")
 
 
 @pytest.fixture(scope="module")
@@ -155,10 +158,8 @@ def test_mask_rcnn_learns_by_the_same_loop(tmp_path, tiles):
 
 
 def test_a_frozen_encoder_keeps_still(tmp_path, tiles):
-    from torchvision.models import mobilenet_v2
-
     torch.manual_seed(0)
-    torch.save(mobilenet_v2(weights=None).state_dict(), tmp_path / "first.pt")
+    torch.save(encoder("mobilenet_v2").state_dict(), tmp_path / "first.pt")
     config = config_for(tmp_path, tiles, epochs=1, freeze_epochs=1, keep="last")
     config.model.pretrained = str(tmp_path / "first.pt")
     state = load_state(train(config).run / "weights.pt")
@@ -218,7 +219,7 @@ def test_an_epoch_without_data(tmp_path):
 def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, tiles):
     config = config_for(tmp_path, tiles, epochs=2, checkpoint_minutes=0, keep="last")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (15_000_000, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, before[1]))
     try:
         with pytest.raises(WriteError, match=r"run/checkpoint.pt: cannot be written: File too large"):
             train(config)
@@ -230,11 +231,11 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, tiles):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 60 MB: a file system in memory, which only root may mount."""
+    """A disk of 3 MB: a file system in memory, which only root may mount."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=60m", "tmpfs", disk], capture_output=True, text=True
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], capture_output=True, text=True
     )  # fmt: skip
     if mounted.returncode:
         pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
@@ -248,7 +249,7 @@ def test_a_really_full_disk(small_disk, tiles):
     with pytest.raises(WriteError, match=r"checkpoint.pt: cannot be written: No space left on device"):
         train(config)
     assert not list((small_disk / "run").glob(".*"))  # no half file takes the room
-    subprocess.run(["mount", "-o", "remount,size=600m", small_disk], check=True)
+    subprocess.run(["mount", "-o", "remount,size=60m", small_disk], check=True)
     assert train(config, resume=True).epochs == 1
 
 

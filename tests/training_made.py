@@ -98,17 +98,12 @@ def fixed_bytes(seed, size):
     return np.random.Generator(np.random.PCG64(seed)).bytes(size)
 
 
-CHILD = """
-import sys
-from training_made import child
-child(*sys.argv[1:])
-"""
-
-
 def child(values: str, resume: str, signal_name: str, after: str) -> None:
-    """A training in a process of its own, which prints a line a batch and may send itself a signal after one."""
+    """A training of a narrow network in a process of its own, which may send itself a signal after so many batches."""
     import os
     import signal
+
+    from narrow import make_narrow
 
     from ceruleanml.errors import CeruleanError, TrainingStopped
     from ceruleanml.models.training import train
@@ -117,6 +112,7 @@ def child(values: str, resume: str, signal_name: str, after: str) -> None:
         def cut(self):
             os.kill(os.getpid(), getattr(signal, signal_name))
 
+    make_narrow()
     try:
         train(from_values(json.loads(values)), resume == "resume", SignalAfter(int(after)))
     except TrainingStopped as stopped:
@@ -127,12 +123,17 @@ def child(values: str, resume: str, signal_name: str, after: str) -> None:
         sys.exit(2)
 
 
-def run_child(config: TrainConfig, resume: bool = False, signal_name: str = "SIGKILL", after: int = 0, launcher=()):
-    """Run a training in a process of its own, or in several with a launcher; the finished process."""
+def run_child(
+    programs: Path, config: TrainConfig, resume: bool = False, signal_name: str = "SIGKILL", after: int = 0, launcher=()
+):
+    """Run a training in a process of its own, or in several with a launcher; the finished process.
+
+    `programs` is the folder of the `python` that starts warm; see warm_cli.py.
+    """
     import os
     import subprocess
 
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
     arguments = [json.dumps(as_values(config)), "resume" if resume else "", signal_name, str(after)]
-    start = [*launcher, str(Path(__file__).with_name("train_child.py"))] if launcher else [sys.executable, "-c", CHILD]
+    start = [programs / "python", *launcher, Path(__file__).with_name("train_child.py")]
     return subprocess.run([*start, *arguments], capture_output=True, text=True, env=environment, timeout=300)

@@ -104,7 +104,8 @@ def build(
     if card is None:
         encoder_state, taken, note = encoder_weights(config.model.encoder, config.model.pretrained)
         card = new_card(config, data, taken)
-        notes.append(note)
+        if config.model.start is None:
+            notes.append(note)
     torch.manual_seed(torch_seed(config, "weights"))
     network = cast(nn.Module, build_segmenter(card, encoder_state, config.model.trainable_layers))
     if begins and config.model.start is not None:

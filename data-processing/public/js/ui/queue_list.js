@@ -83,11 +83,11 @@
     }
   };
 
-  // The scene's id is long and alike at the front: the sensing time and the end of it tell scenes apart.
+  // The scene's id is long and alike at the front: the sensing time tells scenes apart, neighbours by their seconds.
   function shortName(item) {
-    const time = /(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)/.exec(item.scene_id);
-    const scene = time ? `${time[1]}-${time[2]}-${time[3]} ${time[4]}:${time[5]}` : item.scene_id;
-    const place = item.window ? ` · ${item.window[0]}, ${item.window[1]}` : "";
+    const time = /(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)/.exec(item.scene_id)?.slice(1);
+    const scene = time ? `${time.slice(0, 3).join("-")} ${time.slice(3).join(":")}` : item.scene_id;
+    const place = item.window ? ` · row ${item.window[0]}, col ${item.window[1]}` : "";
     return `${scene}${place}`;
   }
 })();
