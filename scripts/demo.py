@@ -187,7 +187,11 @@ def demo(
     full: Annotated[bool, typer.Option(help="Simulate a whole product of 10 m, too.")] = True,
 ) -> int:
     """Turn the loop once on simulated scenes; OUT/report.html shows what came of it."""
+    from ceruleanml.scenes.reading import open_scene
+
     told = Settings(seed, scenes, side, epochs, labels, full)
+    if scene:
+        open_scene(scene)  # what cannot be read is told now and not after ten minutes
     settle(make_folder(out), asdict(told))
     todo = [*stages(out, told), *(yours(out, told, scene) if scene else ())]
     carry_out(out, todo)

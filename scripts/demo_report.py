@@ -11,6 +11,7 @@ from typing import Any
 
 from demo_pictures import chosen_tiles, learning_curve, scene_picture, slick_details
 
+from ceruleanml.cli.console import counted
 from ceruleanml.datasets.folder import Dataset, open_dataset
 from ceruleanml.evaluation.page import card, html_page, image, notes, table, value_text
 from ceruleanml.storage import read_json, write_bytes
@@ -118,7 +119,20 @@ def _scene(folder: Path, slicks: Path, labels: Path) -> Iterator[str]:
     true = read_json(labels / f"{path.stem}.geojson")["features"]
     yield image(scene_picture(str(path), found, true), "the scene with outlines")
     yield image(slick_details(str(path), found, true), "slicks at the model's resolution")
-    yield f"<p>{len(found)} outlines were found, {len(true)} slicks are there.</p>"
+    yield f"<p>{_met(found, true)}</p>"
+
+
+def _met(found: Sequence[Json], true: Sequence[Json]) -> str:
+    """How many slicks an outline touches, and how many outlines touch none."""
+    from shapely.geometry import shape
+
+    outlines, slicks = ([shape(one["geometry"]) for one in some] for some in (found, true))
+    met = sum(any(slick.intersects(one) for one in outlines) for slick in slicks)
+    wrong = sum(not any(one.intersects(slick) for slick in slicks) for one in outlines)
+    return (
+        f"Of {counted(len(slicks), 'slick')} that are there {met} are met by an outline, in part or whole; of "
+        f"{counted(len(outlines), 'outline')} that were found {wrong} lie where no slick is."
+    )
 
 
 def _size(simulated: Path) -> str:

@@ -6,9 +6,12 @@ import json
 import shlex
 import shutil
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from ceruleanml.errors import UsageError
 from ceruleanml.storage import make_folder, read_json, write_json
 
 MADE_WITH = "demo.json"
+SIGN_S = 30
 Words = Sequence[object]
 
 
@@ -55,14 +59,35 @@ def carry_out(out: Path, todo: Sequence[Stage]) -> None:
         left = f"about {max(1, round(rest / 60))} min left" if rest >= 30 else "nearly done"
         print(f"\n== {place} of {len(todo)}: {stage.title} ({left})", flush=True)
         started = time.monotonic()
-        for step in stage.steps:
-            if callable(step):
-                step()
-            else:
-                verb(*step)
+        with _signs_of_life():
+            for step in stage.steps:
+                if callable(step):
+                    step()
+                else:
+                    verb(*step)
         seconds = time.monotonic() - started
         spent, expected = spent + seconds, expected + stage.seconds
         write_json(mark, {"seconds": round(seconds, 1)})
+
+
+@contextmanager
+def _signs_of_life() -> Iterator[None]:
+    """A line now and then where no terminal shows the verbs' own bars."""
+    ended = threading.Event()
+
+    def tell_time() -> None:
+        for turn in count(1):
+            if ended.wait(SIGN_S):
+                return
+            print(f"  … {turn * SIGN_S / 60:g} min in this stage", flush=True)
+
+    teller = threading.Thread(target=tell_time, daemon=True)
+    if not sys.stderr.isatty():
+        teller.start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 def verb(*words: object) -> None:

@@ -114,6 +114,7 @@ def test_a_scene_of_ones_own_gets_outlines_and_a_page(demo, made):
     assert "Your scene" in (out / "report.html").read_text()
 
 
-def test_what_is_no_scene_ends_in_a_line(demo, made):
-    run = demo(made[0].parent, "--scene", "nothing.tif")
+def test_what_is_no_scene_ends_in_a_line_before_anything_is_made(demo, tmp_path):
+    run = demo(tmp_path, "--scene", "nothing.tif")
     assert run.returncode == 2 and "nothing.tif" in run.stderr.splitlines()[-1]
+    assert run.stdout == "" and not list(tmp_path.iterdir())

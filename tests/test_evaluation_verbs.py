@@ -31,7 +31,7 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture
-def run(warm_cli):
+def run(warm_cli, place):
     """Runs a command in the folder."""
     return lambda *words: finished([warm_cli / "ceruleanml", *words], cwd=place)
 

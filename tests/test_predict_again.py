@@ -76,6 +76,10 @@ def test_a_broken_scene_is_reported_and_the_others_are_done(scenes):
     assert not (scenes / "out" / "c.geojson").exists()
     with pytest.raises(SceneError, match="no scene could be predicted: .*c.tif"):
         predict(scenes, scenes="in/c.tif")
+    assert (scenes / "out" / "prediction.json").exists()
+    with pytest.raises(SceneError, match="no scene could be predicted: .*c.tif"):
+        predict(scenes, scenes="in/c.tif", out="other")
+    assert not (scenes / "other").exists()
 
 
 def test_context_that_fails_for_one_scene_fails_that_scene_only(scenes):

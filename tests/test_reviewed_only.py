@@ -80,6 +80,7 @@ def test_a_slick_of_which_no_tile_was_gone_through_is_named(tmp_path, tiles):
     name = list(tiles)[-1]
     _, notes = built(tmp_path, (f"{NOON}_ann", save(SLICK, complete=False, tiles={name: reviewed(tiles[name])})))
     assert any("lies only where tiles were left out" in note and "review" in note for note in notes)
+    assert not any("may be taken for background" in note for note in notes)
 
 
 @pytest.mark.parametrize("complete", [None, True, False])

@@ -99,16 +99,19 @@ def evaluate(
 def _print(report: EvaluationReport, out: Path) -> None:
     content = report.content
     everything = content["all"]
-    typer.echo(
-        f"{counted(everything['tiles'], 'tile')} of {counted(everything['scenes'], 'scene')}, slick against none:"
-    )
     slick = everything["figures"]["slick"]
+    level = content["intervals"]["level"]
+    between = "" if slick["iou"]["low"] is None else f" (value [{level:.0%} interval])"
+    typer.echo(
+        f"{counted(everything['tiles'], 'tile')} of {counted(everything['scenes'], 'scene')}, "
+        f"slick against none{between}:"
+    )
     for name in ("iou", "dice", "tolerant_f1", "boundary_iou", "instance_f1", "detection_rate",
                  "false_alarms_per_10000_km2", "area_bias_share", "ap", "ece"):  # fmt: skip
         typer.echo(f"  {name:<28}{_said(slick[name])}")
     typer.echo(f"  {'macro_f1 over classes':<28}{_said(everything['figures']['mean_of_classes']['macro_f1'])}")
     for name, value in content["proposed_thresholds"].items():
-        typer.echo(f"proposed: {name}={value:g} (used: {content['rules']['thresholds'][name]:g})")
+        typer.echo(f"these tiles propose {name}={value:g} (used: {content['rules']['thresholds'][name]:g})")
     for note in content["notes"]:
         typer.echo(f"note: {one_line(note)}")
     typer.echo(f"{out / 'report.html'}")

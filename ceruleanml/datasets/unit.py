@@ -17,6 +17,7 @@ from ceruleanml.datasets.options import BuildOptions
 from ceruleanml.datasets.tile_io import encode_tile
 from ceruleanml.datasets.tiling import TileGrid
 from ceruleanml.errors import CeruleanError, UsageError, WriteError
+from ceruleanml.labels.finding import NOT_COMPLETE
 from ceruleanml.labels.instances import GridInstance
 from ceruleanml.scenes.grid import Grid, Window, footprint
 from ceruleanml.scenes.prepared import PreparedScene, write_cog
@@ -107,8 +108,13 @@ def _scene_record(labelled: LabelledScene, images: list[Record], options: BuildO
         "metres_per_pixel": list(grid.metres_per_pixel) if grid.metres_per_pixel else None,
         "tiles": len(images),
         "annotations": sum(len(image["annotations"]) for image in images),
-        "notes": [*labelled.notes, *_left_out(labelled, images, options)],
+        "notes": [*_of_labels(labelled, options), *_left_out(labelled, images, options)],
     }  # fmt: skip
+
+
+def _of_labels(labelled: LabelledScene, options: BuildOptions) -> list[str]:
+    """The notes of the labels; where tiles that nobody went through are left out, none of these is background."""
+    return [note for note in labelled.notes if not (options.reviewed_only and NOT_COMPLETE in note)]
 
 
 def _left_out(labelled: LabelledScene, images: list[Record], options: BuildOptions) -> list[str]:

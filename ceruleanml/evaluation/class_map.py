@@ -38,7 +38,10 @@ class ClassMap:
 
 
 def class_map(card: Card, table: ClassTable) -> ClassMap:
-    """The map from a data set's class table to the classes of a model, by what its card says."""
+    """The map from a data set's class table to the classes of a model, by what its card says.
+
+    Raises ModelError where the model knows none of them.
+    """
     merged: dict[str, str] = card.dataset.get("merge_classes") or {}
     dropped = set(card.dataset.get("drop_classes") or ())
     rows = [0]
@@ -52,6 +55,11 @@ def class_map(card: Card, table: ClassTable) -> ClassMap:
         else:
             rows.append(len(card.classes))
             unknown.append(name)
+    if unknown and len(unknown) == len(table.slick_names):
+        raise ModelError(
+            f"model {card.name}: knows {', '.join(card.classes[1:])} and none of the data set's classes, "
+            f"{', '.join(unknown)}; judge it by a data set of its own"
+        )
     return ClassMap(card.classes, tuple(rows), tuple(unknown))
 
 

@@ -30,7 +30,9 @@ def plots(content: Json, table: ClassTable) -> dict[str, bytes]:
         "figures": lambda: _figures(content, colours),
         "confusion_pixel": lambda: _confusion(content["confusion"]["pixel"], "pixels"),
         "confusion_instance_iou": lambda: _confusion(content["confusion"]["instance_iou"], "slicks, matched by IoU"),
-        "confusion_instance_soft_dice": lambda: _confusion(content["confusion"]["instance_soft_dice"], "slicks, matched by soft Dice"),
+        "confusion_instance_soft_dice": lambda: _confusion(
+            content["confusion"]["instance_soft_dice"], "slicks, matched by soft Dice"
+        ),
         "average_precision": lambda: _average_precision(content, colours),
         "thresholds": lambda: _thresholds(content),
         "reliability": lambda: _reliability(content["calibration"]),

@@ -59,6 +59,7 @@ def predict_scenes(
     results = _run(unit, waiting, len(locations), workers, scheduler, progress or Silent())
     failed = {result.scene_id: result.error for result in results if result.error is not None}
     if locations and len(failed) == len(locations):
+        _forget_if_empty(out)
         others = f" (and {len(failed) - 1} more failed)" if len(failed) > 1 else ""
         raise SceneError(f"no scene could be predicted: {next(iter(failed.values()))}{others}")
     done = [scene_id for scene_id in map(scene_id_of, locations) if scene_id not in failed]
@@ -122,6 +123,13 @@ def _open_folder(out: Path, record: dict[str, Any]) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: exists and holds no predictions; choose another --out")
     write_json(make_folder(out) / RECORD_NAME, record)
+
+
+def _forget_if_empty(out: Path) -> None:
+    """Take the record away again where it is all that the folder holds."""
+    if [path.name for path in out.iterdir()] == [RECORD_NAME]:
+        (out / RECORD_NAME).unlink()
+        out.rmdir()
 
 
 def _count(out: Path, scene_id: str) -> int:

@@ -99,7 +99,8 @@ def learnt_from(card: Card) -> list[str]:
     ]  # fmt: skip
     return [
         markdown_table(("part", "tiles", "with slicks", "scenes", "label snapshot"), rows),
-        f"{card.epochs:g} epoch{'s' * (card.epochs != 1)}, seed {card.seed}, first weights of the encoder: {card.pretrained}.",
+        f"{card.epochs:g} epoch{'s' * (card.epochs != 1)}, seed {card.seed}, "
+        f"first weights of the encoder: {card.pretrained}.",
     ]
 
 
