@@ -1,6 +1,7 @@
 """Fixtures every test may use."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from builds_made import GREEN, RED, slick
 from hypothesis import HealthCheck, settings
 from scenes_made import pixels, write_gcps, write_photopea
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job hands it down as ignored
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # networks here are small, and tests run side by side
 
 # The same examples on every machine, however slow it is: a run that fails fails again.
