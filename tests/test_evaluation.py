@@ -262,9 +262,7 @@ def test_the_class_map(data):
 
 class TestErrors:
     def test_a_data_set_of_which_the_model_knows_no_class(self, data, tmp_path):
-        with pytest.raises(
-            ModelError, match="knows ship, whale and none of the data set's classes"
-        ):
+        with pytest.raises(ModelError, match="knows ship, whale and none of the data set's classes"):
             judged(data, Recites(data, card(("background", "ship", "whale"))))
 
     def test_a_channel_that_the_data_set_lacks(self, data, tmp_path):
