@@ -296,7 +296,7 @@ def small_disk(tmp_path, request):
 @pytest.mark.parametrize(
     ("tile_size", "small_disk"), [("32", 300), ("0", 298), ("0", 302), ("0", 306)], indirect=["small_disk"]
 )
-def test_a_really_full_disk(photopea, small_disk, tile_size):
+def test_a_really_full_disk(photopea, small_disk, tile_size, warm_cli):
     """Nothing under the data set's name, and with more room the same command continues to the same bytes.
 
     Of whole scenes, GDAL tells of the full disk or not, by the page at which it fills.
@@ -304,7 +304,8 @@ def test_a_really_full_disk(photopea, small_disk, tile_size):
     for number in range(40):
         write_photopea(photopea / "in" / f"more{number}", pixels(number), {})
         write_gcps(photopea / "gcps" / f"more{number}.json")
-    arguments = [word if word != "32" else tile_size for word in command(photopea, "disk/out")]
+    program = warm_cli / "ceruleanml"
+    arguments = [program, *(word if word != "32" else tile_size for word in command(photopea, "disk/out")[1:])]
     full = subprocess.run(arguments, capture_output=True, text=True)
     assert full.returncode == 2 and "Traceback" not in full.stderr
     last = full.stderr.splitlines()[-1]
@@ -312,15 +313,15 @@ def test_a_really_full_disk(photopea, small_disk, tile_size):
     assert not (small_disk / "out").exists()
     subprocess.run(["mount", "-o", "remount,size=50m", small_disk], check=True)
     assert subprocess.run(arguments, capture_output=True).returncode == 0
-    straight = [word if word != "32" else tile_size for word in command(photopea, "straight")]
+    straight = [program, *(word if word != "32" else tile_size for word in command(photopea, "straight")[1:])]
     assert subprocess.run(straight, capture_output=True).returncode == 0
     assert contents(small_disk / "out") == contents(photopea / "straight")
 
 
 @pytest.mark.parametrize("small_disk", [100, 104, 108], indirect=True)
-def test_a_full_disk_under_the_simulator(small_disk):
+def test_a_full_disk_under_the_simulator(small_disk, warm_cli):
     """No scene that is there is damaged, and with more room the same command goes on."""
-    arguments = [CERULEANML, "simulate-scenes", small_disk / "sim", "--scenes", "3", "--format", "geotiff"]
+    arguments = [warm_cli / "ceruleanml", "simulate-scenes", small_disk / "sim", "--scenes", "3", "--format", "geotiff"]
     arguments += ["--labels", "geojson", "--height", "128", "--width", "256"]
     full = subprocess.run(arguments, capture_output=True, text=True)
     assert full.returncode == 2 and full.stderr.splitlines()[-1].startswith("ceruleanml: ")

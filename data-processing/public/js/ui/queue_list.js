@@ -50,7 +50,7 @@
         const { score, reason } = ui.reasonOf(item);
         return ui.make(
           "li",
-          { title: `${item.id}\n${reason}`, on: { click: () => this.open(index) } },
+          { title: titleOf(item, reason), on: { click: () => this.open(index) } },
           ui.make("span", { class: "order", text: String(item.order) }),
           ui.make("span", { class: "name", text: shortName(item) }),
           ui.make("span", { class: "score", text: score }),
@@ -83,11 +83,16 @@
     }
   };
 
-  // The scene's id is long and alike at the front: the sensing time tells scenes apart, neighbours by their seconds.
+  // The scene's id is long and alike at the front: month, day and time to the second tell scenes apart.
   function shortName(item) {
-    const time = /(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)/.exec(item.scene_id)?.slice(1);
-    const scene = time ? `${time.slice(0, 3).join("-")} ${time.slice(3).join(":")}` : item.scene_id;
-    const place = item.window ? ` · row ${item.window[0]}, col ${item.window[1]}` : "";
+    const time = /\d{4}(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)/.exec(item.scene_id)?.slice(1);
+    const scene = time ? `${time.slice(0, 2).join("-")} ${time.slice(2).join(":")}` : item.scene_id;
+    const place = item.window ? ` · ${item.window[0]}, ${item.window[1]}` : "";
     return `${scene}${place}`;
+  }
+
+  function titleOf(item, reason) {
+    const place = item.window ? `from row ${item.window[0]}, column ${item.window[1]}` : "the whole scene";
+    return `${item.id}\n${item.scene_id}, ${place}\n${reason}`;
   }
 })();
