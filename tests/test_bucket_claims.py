@@ -16,10 +16,14 @@ READER = """
 import os, sys, time
 from ceruleanml.mirror_cache import cached
 here = cached(sys.argv[1])
+ready, tell = os.pipe()
 child = os.fork() if "fork" in sys.argv else 1
 if not child:
+    os.write(tell, b".")  # what a forked process has to close is closed by now
     time.sleep(60)
     os._exit(0)
+if "fork" in sys.argv:
+    os.read(ready, 1)
 print(child, here, flush=True)
 sys.stdin.read()
 """

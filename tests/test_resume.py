@@ -67,6 +67,23 @@ def test_cut_between_checkpoints_takes_later_lines_back(tmp_path, tiles, straigh
     same(train(config, resume=True).run, straight)
 
 
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_cut_when_all_is_learnt_and_nothing_written_yet(tmp_path, tiles, monkeypatch, keep):
+    def config(run):
+        return config_for(tmp_path, tiles, run=run, epochs=2, checkpoint_minutes=0, keep=keep)
+
+    def cut(*_):
+        raise PowerCut
+
+    whole = train(config("whole")).run
+    with pytest.raises(PowerCut), monkeypatch.context() as patched:
+        patched.setattr("ceruleanml.models.training._Training._write", cut)
+        train(config("cut"))
+    after = train(config("cut"), resume=True)
+    same(after.run, whole)
+    assert after.figures == dict(read_card(whole).metrics) == dict(read_card(after.run).metrics)
+
+
 def test_other_workers_give_the_same(tmp_path, tiles, straight):
     config = config_for(tmp_path, tiles, **HARD)
     config.data.workers = 1

@@ -69,8 +69,10 @@ def test_killed_while_it_trains_scores_and_embeds_a_loop_continues_bit_by_bit(
     draw, ended, kills = random.Random(5), False, 0
     command = [warm_cli / "python", "-c", CHILD, tmp_path / "cut"]
     surroundings = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    said = tmp_path / "said"
     while not ended:
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=surroundings)
+        with said.open("w") as errors:
+            child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=surroundings)
         worker = int(child.stdout.readline())
         if kills < 3:
             known = {path for path in (tmp_path / "cut").rglob("*")}
@@ -82,7 +84,7 @@ def test_killed_while_it_trains_scores_and_embeds_a_loop_continues_bit_by_bit(
             kills += 1
         child.communicate(timeout=300)
         ended = child.returncode == 0
-        assert ended or child.returncode == -signal.SIGKILL, "left alone it ends"
+        assert ended or child.returncode == -signal.SIGKILL, said.read_text()
     assert kills == 3
     assert lasting(tmp_path / "cut") == lasting(tmp_path / "whole")
     arm = open_experiment(tmp_path / "whole").arm("default", 0)

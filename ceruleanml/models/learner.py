@@ -85,9 +85,11 @@ class SegmenterLearner(Learner):  # type: ignore[misc] # fastai publishes no typ
 
     def _do_fit(self) -> None:
         course, span = self.parts.course, self.parts.span
-        while not (span.over(course) or self.enough):
+        while True:  # also where all is learnt: no checkpoint is written after the last epoch was judged
             self.epoch = course.epoch
             self._with_events(self._do_epoch, "epoch", CancelEpochException)
+            if span.over(course) or self.enough:
+                break
 
     def _do_epoch(self) -> None:
         super()._do_epoch()
