@@ -129,7 +129,8 @@ class Hand:
         )
 
     def fresh(self) -> Hand:
-        """Another annotator at the same page: nothing drawn, the first tool and class."""
+        """Another annotator at the same page: nothing drawn, the first tool and class, and no notice of before."""
+        self.of("document.querySelector('#notices').replaceChildren()")
         self.number = getattr(self, "number", 0) + 1
         self.tab.fill("#annotator", f"ana{self.number}")
         self.press("Enter")
