@@ -106,16 +106,16 @@ def test_help_cuts_no_verb_s_line_short(group):
     assert listed.count("\n") >= 6 and "..." not in listed
 
 
-@pytest.mark.parametrize(("told", "then"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_threads_wait_without_spinning_unless_told(monkeypatch, told, then):
+@pytest.mark.parametrize(("told", "then"), [(None, "100000"), ("7", "7")])
+def test_threads_do_not_spin_for_long_unless_told(monkeypatch, told, then):
     from ceruleanml.cli.ending import status_of
     from ceruleanml.cli.main import app
 
-    monkeypatch.setenv("OMP_WAIT_POLICY", "")  # so that it is put back
-    monkeypatch.delenv("OMP_WAIT_POLICY")
+    monkeypatch.setenv("GOMP_SPINCOUNT", "")  # so that it is put back
+    monkeypatch.delenv("GOMP_SPINCOUNT")
     if told:
-        monkeypatch.setenv("OMP_WAIT_POLICY", told)
-    assert status_of(app, ["--version"]) == 0 and os.environ["OMP_WAIT_POLICY"] == then
+        monkeypatch.setenv("GOMP_SPINCOUNT", told)
+    assert status_of(app, ["--version"]) == 0 and os.environ["GOMP_SPINCOUNT"] == then
 
 
 def test_an_unknown_verb_is_one_line():

@@ -18,9 +18,10 @@ USAGE, BROKEN_PIPE, INTERRUPTED = 2, 141, 130
 
 def status_of(app: typer.Typer, arguments: Sequence[str], debug: bool = False, name: str = "ceruleanml") -> int:
     """The exit status of an app with these arguments. Errors are told under `name`; with `debug`, where they arose."""
-    # Threads that spin while they wait take the cores from each other as soon as another program runs: a training took
-    # six times as long. It is read when PyTorch is imported, which no verb has done by now.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # OpenMP's threads spin for milliseconds where they wait, and take the cores from each other as soon as another
+    # program runs: steps of a training took 2 to 12 times as long. Spinning for less costs nothing on quiet cores, not
+    # to spin half as much again. It is read when PyTorch is imported, which no verb has done by now.
+    os.environ.setdefault("GOMP_SPINCOUNT", "100000")
     try:
         return app(args=list(arguments), standalone_mode=False) or 0
     except TrainingStopped as error:
