@@ -19,7 +19,7 @@ USAGE, BROKEN_PIPE, INTERRUPTED = 2, 141, 130
 def status_of(app: typer.Typer, arguments: Sequence[str], debug: bool = False, name: str = "ceruleanml") -> int:
     """The exit status of an app with these arguments. Errors are told under `name`; with `debug`, where they arose."""
     # OpenMP's threads spin for milliseconds where they wait, and take the cores from each other as soon as another
-    # program runs: steps of a training took 2 to 12 times as long. Spinning for less costs nothing on quiet cores, not
+    # program runs: steps of a training took 3 to 6 times as long. Spinning for less costs nothing on quiet cores, not
     # to spin half as much again. It is read when PyTorch is imported, which no verb has done by now.
     os.environ.setdefault("GOMP_SPINCOUNT", "100000")
     try:
