@@ -132,7 +132,7 @@ def test_a_scene_without_slicks_is_marked_empty_only_while_no_pixel_is_drawn(bot
     assert (hand.ids() == empty).all()
     fact = f"desk.map.facts.get('tile:{scene.calm_id}')"
     hand.press("0").tab.wait_for_function(f"() => Cerulean.{fact}")
-    hand.ready()  # saved is asked after the mark is there, else the page might be loaded anew before it is kept
+    hand.ready()
     assert hand.of(fact) == {"reviewed": True, "empty": True} and (hand.reload().ids() == empty).all()
     assert hand.of(fact) == {"reviewed": True, "empty": True}
     saved = tmp_path / "calm.geojson"

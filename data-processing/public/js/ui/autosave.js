@@ -36,6 +36,15 @@
       return { snapshot, entries, state };
     }
 
+    // The same for a scene of that size. What was drawn on a copy of another size stays where it is: from then on this
+    // one's work lies beside it, and `apart` says so.
+    async recoverOf(size) {
+      const found = await this.recover();
+      if (Autosave.fits(found, size)) return { ...found, apart: false };
+      this.key = [this.key[0], `${this.key[1]} of ${size.join(" x ")}`, this.key[2]];
+      return { ...(await this.recover()), apart: true };
+    }
+
     // Keeps the editor's journal from now on.
     follow(editor) {
       this.editor = editor;

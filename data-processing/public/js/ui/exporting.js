@@ -21,12 +21,13 @@
     const { annotator, items } = desk;
     const key = [desk.pageKey, sceneId, annotator];
     const left = desk.unkept.get(key.join(" "));
-    const found = left ? null : await new ui.Autosave(desk.storage, key, () => {}).recover();
-    if (found && !found.snapshot && !found.entries.length) return null;
+    const autosave = new ui.Autosave(desk.storage, key, () => {});
+    const known = left ?? (await autosave.recover());
+    if (!known.state) return null; // it was never open here
     const scene = await desk.source.json(`${ui.source.pathOf("scenes", folder)}/scene.json`);
     const [height, width] = scene.height_width;
     const about = { height, width, sceneId, annotator };
-    if (found && !ui.Autosave.fits(found, [height, width])) return null; // it was drawn on another copy of the scene
+    const found = left ? null : await autosave.recoverOf([height, width]);
     const { map } = left?.editor ?? Cerulean.restore(found.snapshot ?? null, found.entries, about);
     const state = { basedOn: [], costs: {}, ...(left ?? found).state };
     return isWork(map) ? ui.collectionOf({ scene, map, state, annotator, items }) : null;
@@ -34,13 +35,12 @@
 
   // The labels of all scenes of the page by this annotator, that of the open scene first.
   async function collections(desk) {
-    const all = [];
+    const [own, isOwnWork, all] = [ui.collectionOf(desk), isWork(desk.map), []]; // now: another may be opened meanwhile
     for (const [sceneId, folder] of scenesOf(desk)) {
-      if (sceneId === desk.scene.scene_id) continue;
+      if (sceneId === own.scene_id) continue;
       await keptCollection(desk, sceneId, folder).then((one) => one && all.push(one), ui.tell);
     }
-    if (isWork(desk.map) || !all.length) all.unshift(ui.collectionOf(desk));
-    return all;
+    return isOwnWork || !all.length ? [own, ...all] : all;
   }
 
   async function exportLabels(desk) {

@@ -127,14 +127,13 @@
 
   async function recovered(autosave, size) {
     try {
-      const found = await autosave.recover();
-      if (ui.Autosave.fits(found, size)) return found;
-      ui.notice("What you drew on an earlier copy of this scene, of another size, stays kept but does not fit here.", {
-        kind: "warn",
-        seconds: 12,
-      });
-      autosave.key = [autosave.key[0], `${autosave.key[1]} of ${size.join(" x ")}`, autosave.key[2]];
-      return await autosave.recover();
+      const found = await autosave.recoverOf(size);
+      if (found.apart)
+        ui.notice("What you drew on an earlier copy of this scene, of another size, stays kept but does not fit here.", {
+          kind: "warn",
+          seconds: 12,
+        });
+      return found;
     } catch (error) {
       ui.notice(`This browser keeps nothing (${error.message ?? error}): export before you close the page.`, {
         kind: "bad",
