@@ -6,6 +6,8 @@ import contextlib
 import functools
 import http.server
 import json
+import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -143,3 +145,10 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nothing."""
+
+
+def put(copy: Path, place: Path, hour: int) -> None:
+    """Put a page in the place of another, with times that a browser sees as newer."""
+    shutil.copytree(copy, place, dirs_exist_ok=True)
+    for path in place.rglob("*"):
+        os.utime(path, (3600 * hour, 3600 * hour))

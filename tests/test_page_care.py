@@ -1,12 +1,10 @@
 """What would lose or falsify a day of work: leaving too early, other names, queues, sizes, keyboards, screens."""
 
 import json
-import os
-import shutil
 
 import pytest
 from page_driven import Hand, chromium
-from page_made import disc, make_page, predictions, sea, served, square
+from page_made import disc, make_page, predictions, put, sea, served, square
 
 SHAPE = (240, 320)
 FAIL = """(() => { const storage = desk.storage; storage.kept = storage.write;
@@ -126,13 +124,6 @@ def test_reviews_of_tiles_that_this_queue_does_not_hold_are_kept(browser, page, 
     hand.reload()
     assert json.loads(hand.downloaded("Control+e").read_text())["tiles"]["a_512_0"] == tile
     hand.close()
-
-
-def put(copy, place, hour):
-    """Put a page in the place of another, with times that a browser sees as newer."""
-    shutil.copytree(copy, place, dirs_exist_ok=True)
-    for path in place.rglob("*"):
-        os.utime(path, (3600 * hour, 3600 * hour))
 
 
 def test_work_on_a_copy_of_another_size_stays_apart_and_comes_back_with_its_scene(browser, tmp_path):

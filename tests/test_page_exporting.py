@@ -1,12 +1,11 @@
 """What Ctrl+E brings home: all that somebody drew on a page, in one file, whichever scene is open."""
 
 import json
-import shutil
 import zipfile
 
 import pytest
 from page_driven import Hand, chromium
-from page_made import make_page, sea, served
+from page_made import make_page, put, sea, served
 
 from ceruleanml.annotation.importing import ImportRules, import_files
 from ceruleanml.annotation.importing_frames import frames_of
@@ -79,20 +78,20 @@ def test_one_scene_is_plain_geojson_though_another_is_open(hand):
 
 
 def test_of_a_scene_that_has_another_size_now_the_work_on_that_is_exported(browser, tmp_path):
-    """Also where nothing was drawn on the scene as it was before, and it was only looked at."""
     for name, size in (("before", SHAPE), ("now", (200, 290))):
         make_page(tmp_path / name, {"a": sea(*size), "b": sea(*SHAPE)})
     place = tmp_path / "place"
     with served(place) as address:
         drawing = Hand(browser)
-        shutil.copytree(tmp_path / "before" / "page", place)
-        drawing.open(address)
-        shutil.rmtree(place)
-        shutil.copytree(tmp_path / "now" / "page", place)
-        drawing.reload().press("2", "b").drag((60, 60), (120, 60))
+        put(tmp_path / "before" / "page", place, 1)
+        drawing.open(address).press("b").drag((60, 60), (120, 60))
+        put(tmp_path / "now" / "page", place, 2)
+        drawing.reload().told("of another size")
+        drawing.press("2", "b").drag((60, 90), (120, 90))
         exported = json.loads(step(drawing, "n", "b").downloaded("Control+e").read_text())
         drawing.close()
-    assert (exported["scene_id"], len(exported["features"])) == ("a", 1)
+    (slick,) = exported["features"]
+    assert (exported["scene_id"], slick["properties"]["class"]) == ("a", "natural_seep")
 
 
 def test_of_nothing_the_open_scene_is_exported(hand):
