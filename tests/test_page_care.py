@@ -56,6 +56,31 @@ def test_a_scene_that_is_left_while_storage_is_full_is_still_there_and_is_kept_l
     assert (hand.reload().ids() == drawn).all()
 
 
+def test_a_write_that_fails_twice_while_the_scene_is_left_is_tried_again(hand):
+    hand.of("""(() => { const { storage } = desk; const { write } = storage;
+        const after = (ms, then) => new Promise((done) => setTimeout(done, ms)).then(then);
+        const fail = () => { throw new Error("busy"); };
+        let calls = 0, kept = false, refused = false;
+        storage.write = (names, ...given) => {
+            if (!names.includes("journal")) return write.call(storage, names, ...given);
+            if (!calls++) return after(1000, fail);
+            if (!kept) return after(1500, () => write.call(storage, names, ...given)).then(() => { kept = true; });
+            if (!refused) { refused = true; return after(500, fail); }
+            return write.call(storage, names, ...given);
+        };
+        desk.editor.paint(null, Cerulean.brushMask([[60, 60]], 3), {classId: 1});
+        desk.editor.paint(null, Cerulean.brushMask([[90, 60]], 3), {classId: 2});
+    })()""")
+    drawn = hand.ids()
+    hand.press("n")
+    shown(hand, "b")
+    hand.of("desk.unkept.values().next().value.autosave.flush()")
+    hand.tab.wait_for_function("() => Cerulean.desk.unkept.size === 0")
+    hand.press("PageUp")
+    shown(hand, "a")
+    assert set(drawn.flat) == {0, 1, 2} and (hand.reload().ids() == drawn).all()
+
+
 def test_leaving_the_page_before_all_is_kept_is_asked_about(hand):
     asked = "(() => { const event = new Event('beforeunload', {cancelable: true}); return !dispatchEvent(event); })()"
     assert not hand.press("b").drag((60, 60), (90, 60)).of(asked)

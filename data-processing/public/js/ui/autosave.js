@@ -118,6 +118,14 @@
       this.retry = setTimeout(() => this.flush(), RETRY_MS);
     }
 
+    // Resolves when no write is under way, kept or not; one that ends may begin another.
+    async settled() {
+      for (let seen = null; seen !== this.running; ) {
+        seen = this.running;
+        await seen.catch(() => {});
+      }
+    }
+
     // Replaces the journal by a snapshot, in one transaction.
     async fold() {
       if (this.closed) return;

@@ -189,7 +189,7 @@
       desk.settle();
       this.keepCosts();
       if (ui.unsent(desk)) ui.send(desk);
-      await desk.autosave.running?.catch(() => {});
+      await desk.autosave.settled();
       this.putAway();
       Object.assign(desk, { map: null, editor: null, autosave: null, state: null, prelabels: [], focus: null });
       desk.selected.clear();
