@@ -12,6 +12,9 @@ from models_made import card_of, run_of
 from processes import finished
 from scenes_made import pixels, write_gcps, write_photopea
 
+from ceruleanml.cli.ending import status_of
+from ceruleanml.cli.main import app
+
 MORE = 24
 
 
@@ -52,13 +55,12 @@ def test_two_machines_predict_the_same_bytes(photopea):
     gcps = f"{photopea}/gcps/{{scene_id}}.json"
 
     def predict(out, *more):
-        return [CERULEANML, "predict", model, *scenes, "--out", photopea / out, "--georeference", gcps, *more]
+        return ["predict", str(model), *scenes, "--out", str(photopea / out), "--georeference", gcps, *more]
 
-    alone = finished(predict("alone"))
-    assert alone.returncode == 0, alone.stderr
+    assert status_of(app, predict("alone", "--workers", "1")) == 0
     with two_machines(photopea) as cluster:
         prefix = cluster.machines[0].prefix
-        shared = finished([*prefix, *predict("shared", "--scheduler", cluster.scheduler)])
+        shared = finished([*prefix, str(CERULEANML), *predict("shared", "--scheduler", cluster.scheduler)])
     assert shared.returncode == 0, shared.stderr
     assert contents(photopea / "shared") == contents(photopea / "alone")
 

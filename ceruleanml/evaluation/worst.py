@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +13,9 @@ from ceruleanml.evaluation.answers import TilePrediction
 from ceruleanml.evaluation.class_map import NOT_IN_MODEL, ClassMap
 from ceruleanml.evaluation.judging import TileAnswer, TileTruth
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 INK, STRANGER = "#26323a", "#b0b7bb"
 MOST_PX = 512
+PANEL_PX, TITLE_PX, GAP_PX = 300, 20, 8
 _FILL = 0.55
 
 
@@ -35,22 +32,23 @@ def picture(
     prediction: TilePrediction, truth: TileTruth, answer: TileAnswer, classes: ClassMap, table: ClassTable
 ) -> Picture:
     """The picture of a tile: its first channel, the same with labels, and with what the model says."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from PIL import Image, ImageDraw, ImageFont
 
-    tile = prediction.view.tile
-    step = max(1, max(tile.height_width) // MOST_PX)
+    step = max(1, max(prediction.view.tile.height_width) // MOST_PX)
     band = prediction.view.image[0][::step, ::step]
-    figure = Figure(figsize=(9, 3.2 * band.shape[0] / band.shape[1] + 0.25), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+    height, width = (max(1, round(PANEL_PX * size / band.shape[1])) for size in band.shape)
+    drawn = Image.new("RGB", (3 * width + 2 * GAP_PX, TITLE_PX + height), "white")
+    text = ImageDraw.Draw(drawn)
     colours = class_colours(classes, table)
-    layers = (None, truth.rows[::step, ::step], answer.class_ids[::step, ::step])
-    for axes, layer, title in zip(figure.subplots(1, 3), layers, ("image", "label", "prediction"), strict=True):
-        _draw(axes, band, layer, colours)
-        axes.set_title(title, fontsize=9, loc="left", color=INK)
+    layers = {"image": None, "label": truth.rows[::step, ::step], "prediction": answer.class_ids[::step, ::step]}
+    # Averaged where it shrinks: of a slick one pixel wide something is still to be seen.
+    way = Image.Resampling.BOX if width < band.shape[1] else Image.Resampling.NEAREST
+    for left, (title, layer) in zip(range(0, drawn.width, width + GAP_PX), layers.items(), strict=True):
+        drawn.paste(Image.fromarray(_panel(band, layer, colours)).resize((width, height), way), (left, TITLE_PX))
+        text.text((left, 2), title, fill=INK, font=ImageFont.load_default(12))
     written = io.BytesIO()
-    figure.savefig(written, format="png", dpi=100)
-    return Picture(tile.tile_id, _caption(truth, answer, classes), written.getvalue())
+    drawn.save(written, format="png")
+    return Picture(prediction.view.tile.tile_id, _caption(truth, answer, classes), written.getvalue())
 
 
 def class_colours(classes: ClassMap, table: ClassTable) -> dict[int, str]:
@@ -61,19 +59,19 @@ def class_colours(classes: ClassMap, table: ClassTable) -> dict[int, str]:
     return {number: STRANGER if name == NOT_IN_MODEL else known.get(name, fallback) for number, name in rows if number}
 
 
-def _draw(axes: Axes, band: NDArray[np.float32], layer: NDArray[np.uint8] | None, colours: dict[int, str]) -> None:
-    from matplotlib.colors import to_rgb
+def _panel(band: NDArray[np.float32], layer: NDArray[np.uint8] | None, colours: dict[int, str]) -> NDArray[np.uint8]:
+    """The channel in grey, (rows, columns, 3), with the classes of a layer laid over it."""
+    from PIL import ImageColor
 
-    axes.set_axis_off()
     shown = band[band > 0]
     low, high = np.percentile(shown, (1, 99.5)) if shown.size else (0.0, 1.0)
     grey = np.clip((band - low) / max(high - low, 1e-3), 0, 1)
-    rgb = np.repeat(grey[..., None], 3, axis=2)
+    rgb = np.repeat(255 * grey[..., None], 3, axis=2)
     if layer is not None:
         for number, colour in colours.items():
             here = layer == number
-            rgb[here] = (1 - _FILL) * rgb[here] + _FILL * np.array(to_rgb(colour))
-    axes.imshow(rgb, interpolation="nearest")
+            rgb[here] = (1 - _FILL) * rgb[here] + _FILL * np.array(ImageColor.getrgb(colour))
+    return rgb.round().astype(np.uint8)
 
 
 def _caption(truth: TileTruth, answer: TileAnswer, classes: ClassMap) -> str:

@@ -65,12 +65,16 @@ def _tests(name):
 
 
 TESTS = ("presets", "costs", "access", "refusals")
-CHECKS = (form, state_in_a_bucket, validate, policy, life, *map(_tests, TESTS))
+QUICK = (form, state_in_a_bucket, validate, policy)
+SLOW = (life, *map(_tests, TESTS))
 
 
-def first_complaint(module):
-    """The name of the first check that complains and what it says; two empty strings where none does."""
-    for check in CHECKS:
+def first_complaint(module, slow=None):
+    """The name of the first check that complains and what it says; two empty strings where none does.
+
+    Of the slow ones only the one named `slow` is run, or all of them.
+    """
+    for check in (*QUICK, *(one for one in SLOW if slow in (None, one.__name__))):
         said = check(module)
         if said:
             return check.__name__, said
