@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from processes import finished
 
+from ceruleanml.storage import read_json
+
 ROOT = Path(__file__).parents[1]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -61,3 +63,6 @@ def test_the_page_shows_what_its_commands_print(tmp_path, page, warm_cli):
             assert plain(content) == plain(printed), content
             printed, checked = "", checked + 1
     assert checked >= 1
+    if page == "tutorial":
+        slick = read_json(tmp_path / "evaluations/first/evaluation.json")["all"]["figures"]["slick"]
+        assert slick["iou"]["value"] > 0.1 and slick["detection_rate"]["value"] > 0.2, "its model finds something"

@@ -1,4 +1,7 @@
-"""The checks of the module, from the quickest to the slowest; each gives what it has to say, or nothing."""
+"""The checks of the module, from the quickest to the slowest; each gives what it has to say, or nothing.
+
+Each stands alone: none needs another before it.
+"""
 
 from infra.policy import broken
 from infra.terraform_run import SETTINGS_FILE
@@ -41,6 +44,7 @@ def changes(module, *options):
 
 def life(module):
     """Applied, nothing is left to change; another GPU is another machine; what holds data refuses to be destroyed."""
+    module.use_local_state()
     applied = module.run("apply", "-no-color", SETTINGS_FILE, "-auto-approve")
     if applied.returncode:
         return applied.stderr
@@ -57,6 +61,7 @@ def _tests(name):
     """The check that runs one of the module's own files of tests."""
 
     def check(module):
+        module.use_local_state()
         done = module.run("test", "-no-color", f"-filter=tests/{name}.tftest.hcl")
         return done.stdout + done.stderr if done.returncode else ""
 
@@ -65,17 +70,12 @@ def _tests(name):
 
 
 TESTS = ("presets", "costs", "access", "refusals")
-QUICK = (form, state_in_a_bucket, validate, policy)
-SLOW = (life, *map(_tests, TESTS))
+CHECKS = {check.__name__: check for check in (form, state_in_a_bucket, validate, policy, life, *map(_tests, TESTS))}
 
 
-def first_complaint(module, slow=None):
-    """The name of the first check that complains and what it says; two empty strings where none does.
-
-    Of the slow ones only the one named `slow` is run, or all of them.
-    """
-    for check in (*QUICK, *(one for one in SLOW if slow in (None, one.__name__))):
-        said = check(module)
-        if said:
-            return check.__name__, said
+def first_complaint(module):
+    """The name of the first check that complains and what it says; two empty strings where none does."""
+    for name, check in CHECKS.items():
+        if said := check(module):
+            return name, said
     return "", ""
