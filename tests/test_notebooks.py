@@ -24,19 +24,11 @@ def kernels(tmp_path, monkeypatch):
     return tmp_path
 
 
-def execute(name, folder):
-    """All outputs of a notebook, and the folder that it worked in."""
-    notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
-    assert not any(cell.get("outputs") for cell in notebook.cells), "commit it without outputs"
-    resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
-    (work,) = (path for path in (folder / "tmpdir").iterdir() if (path / "experiment").is_dir())
-    return [output for cell in notebook.cells for output in cell.get("outputs", ())], work
-
-
 LEARNT = ("train_unet", "evaluation", "active_learning_curves", "predictions_on_a_map")
 """They go on from one U-Net, and each would train it were it alone."""
 OTHERS = ("dataset_statistics", "train_maskrcnn", "sentinel1_products")
+ROUNDS = {"catalogue_rounds": "uncertainty", "spectra_rounds": "vote-entropy"}
+"""And the strategy of each that is not random."""
 
 
 def executed_together(names, folder):
@@ -81,7 +73,7 @@ def test_the_notebooks_that_need_no_unet_run_and_show_what_they_promise(kernels)
 def test_every_notebook_is_listed_and_run():
     names = {path.stem for path in NOTEBOOKS.glob("*.ipynb")}
     text = (NOTEBOOKS / "README.md").read_text()
-    assert names == {*LEARNT, *OTHERS, "catalogue_rounds", "spectra_rounds"}
+    assert names == {*LEARNT, *OTHERS, *ROUNDS}
     assert all(f"[{name}]({name}.ipynb)" in text for name in names)
 
 
@@ -98,29 +90,27 @@ def picks(path):
         return [row["tile_id"] for row in csv.DictReader(file)]
 
 
-@pytest.mark.parametrize(
-    ("name", "strategy", "shown"), [("catalogue_rounds", "uncertainty", 4), ("spectra_rounds", "vote-entropy", 4)]
-)
-def test_a_notebook_runs_and_shows_its_rounds(kernels, name, strategy, shown):
-    outputs, work = execute(f"{name}.ipynb", kernels)
-    assert printed(outputs, "stderr") == ""
-    assert printed(outputs, "stdout").count("all 3 rounds are done") == 2
-    assert len(pictures(outputs)) == shown
-    curves = json.loads((work / "report" / "curves.json").read_text())["strategies"]
-    for arm in (strategy, "random"):
-        record = work / "experiment" / "arms" / arm / "seed_0" / "round_002" / "round.json"
-        last = json.loads(record.read_text())
-        assert curves[arm]["labels"] == [12, 24, 36] and last["labels"] == 36
-        assert (
-            curves[arm]["mean"][2] == pytest.approx(last["figures"][last["main"]]) and 0.5 < curves[arm]["mean"][2] < 1
-        )
-    arm = work / "experiment" / "arms" / strategy / "seed_0"
-    asked, begun = picks(arm / "round_000" / "selection" / "selection.csv"), picks(arm / "start" / "selection.csv")
-    chosen = picks(work / "selection" / "selection.csv")
-    pool = read_embeddings(work / "scores" / "embeddings.parquet").ids
-    assert len(asked) == 12 and not set(asked) & set(begun)
-    assert chosen and len(set(chosen)) == len(chosen) and set(chosen) <= set(pool)
-    if name == "spectra_rounds":
-        assert not set(chosen) & {*asked, *begun}
-        found = dict(line.split() for line in printed(outputs, "stdout").splitlines() if line.startswith("line_"))
-        assert float(found["line_completeness"]) > 0.6 and float(found["line_purity"]) > 0.7
+def test_the_notebooks_of_rounds_run_and_show_what_they_promise(kernels):
+    outputs = executed_together(tuple(ROUNDS), kernels)
+    assert {name: printed(one, "stderr") for name, one in outputs.items()} == dict.fromkeys(ROUNDS, "")
+    assert {name: len(pictures(one)) for name, one in outputs.items()} == dict.fromkeys(ROUNDS, 4)
+    for name, strategy in ROUNDS.items():
+        told = printed(outputs[name], "stdout")
+        assert told.count("all 3 rounds are done") == 2
+        (arm,) = (kernels / "tmpdir").glob(f"*/experiment/arms/{strategy}/seed_0")
+        work = arm.parents[3]
+        curves = json.loads((work / "report" / "curves.json").read_text())["strategies"]
+        for one in (strategy, "random"):
+            last = json.loads((arm.parents[1] / one / "seed_0" / "round_002" / "round.json").read_text())
+            assert curves[one]["labels"] == [12, 24, 36] and last["labels"] == 36
+            mean = curves[one]["mean"][2]
+            assert mean == pytest.approx(last["figures"][last["main"]]) and 0.5 < mean < 1
+        asked, begun = picks(arm / "round_000" / "selection" / "selection.csv"), picks(arm / "start" / "selection.csv")
+        chosen = picks(work / "selection" / "selection.csv")
+        pool = read_embeddings(work / "scores" / "embeddings.parquet").ids
+        assert len(asked) == 12 and not set(asked) & set(begun)
+        assert chosen and len(set(chosen)) == len(chosen) and set(chosen) <= set(pool)
+        if name == "spectra_rounds":
+            assert not set(chosen) & {*asked, *begun}
+            found = dict(line.split() for line in told.splitlines() if line.startswith("line_"))
+            assert float(found["line_completeness"]) > 0.6 and float(found["line_purity"]) > 0.7
