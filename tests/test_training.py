@@ -278,7 +278,7 @@ def test_a_broken_config_file(tmp_path):
 def test_biases_and_normalisation_do_not_decay():
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
     network[0].weight.requires_grad_(False)
-    optimiser = optimiser_of(TrainConfig(), network, torch.device("cpu"))
+    optimiser = optimiser_of(TrainConfig(), network)
     shapes = [
         ([tuple(one.shape) for one in group["params"]], group["weight_decay"]) for group in optimiser.param_groups
     ]

@@ -123,7 +123,7 @@ def build(
         network=network,
         called=shared_network(network, ranks, device, frozen > 0),
         objective=objective_of(config, card.classes),
-        optimiser=OptimWrapper(opt=optimiser_of(config, network, device)),
+        optimiser=OptimWrapper(opt=optimiser_of(config, network)),
         precision=precision,
         average=WeightAverage(network, config.trainer.ema_decay) if config.trainer.ema_decay else None,
         ranks=ranks,
@@ -184,17 +184,17 @@ def placed(network: nn.Module, kind: str, device: torch.device, ranks: Ranks) ->
     return network
 
 
-def optimiser_of(config: TrainConfig, network: nn.Module, device: torch.device) -> torch.optim.Optimizer:
+def optimiser_of(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:
     """The optimiser of all weights that learn; biases and normalisation do not decay."""
     learning = [one for one in network.parameters() if one.requires_grad]
     groups = [
         {"params": [one for one in learning if one.ndim > 1], "weight_decay": config.trainer.weight_decay},
         {"params": [one for one in learning if one.ndim <= 1], "weight_decay": 0.0},
     ]
-    fused, lr = device.type == "cuda", greatest_lr(config)
+    lr = greatest_lr(config)
     if config.trainer.optimiser == "sgd":
-        return torch.optim.SGD(groups, lr=lr, momentum=STEADY_MOMENTUM, fused=fused)
-    return torch.optim.AdamW(groups, lr=lr, betas=BETAS, eps=EPSILON, fused=fused)
+        return torch.optim.SGD(groups, lr=lr, momentum=STEADY_MOMENTUM, fused=True)
+    return torch.optim.AdamW(groups, lr=lr, betas=BETAS, eps=EPSILON, fused=True)
 
 
 def torch_seed(config: TrainConfig, *keys: str | int) -> int:

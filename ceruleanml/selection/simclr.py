@@ -144,7 +144,9 @@ class _Training:
         self.encoder, self.network = _networks(options, self.statistics)
         self.network.to(device)
         self.lr = greatest_lr(options)
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), self.lr, weight_decay=options.weight_decay)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), self.lr, weight_decay=options.weight_decay, fused=True
+        )
         self.batch = min(options.batch_size, len(tiles))
         self.steps = len(tiles) // self.batch
 
