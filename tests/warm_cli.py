@@ -16,6 +16,7 @@ import ctypes
 import faulthandler
 import gc
 import importlib
+import io
 import json
 import os
 import runpy
@@ -28,7 +29,8 @@ import sys
 import threading
 import traceback
 import types
-from contextlib import contextmanager, suppress
+import weakref
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 
 HEAVY = (
@@ -70,6 +72,8 @@ def main():
     end_with(parent)
     for name in HEAVY:
         importlib.import_module(name)
+    run_first_verb()
+    let_go_of_finalizers()
     gc.freeze()  # what is shared stays shared when a child collects
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
@@ -77,6 +81,20 @@ def main():
         print("ready", flush=True)
         request = forked_for_each_of(listening)
     os._exit(status_of(request))
+
+
+def run_first_verb():
+    """Import what Typer imports when a verb first runs."""
+    from ceruleanml.cli import ending, main
+
+    with redirect_stdout(io.StringIO()):
+        assert ending.status_of(main.app, ["--version"]) == 0
+
+
+def let_go_of_finalizers():
+    """What libraries would take down at the end of the process goes with it anyway; children keep their own."""
+    for finalizer in list(weakref.finalize._registry):
+        finalizer.atexit = False
 
 
 def status_of(request):
