@@ -1,7 +1,6 @@
 """The demo on real data, run on made-up data in the same layout."""
 
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +20,11 @@ WEST, NORTH, DEGREES = -74.85, 36.38, (0.0022, 0.0018)
 TINY = {"pairs": 8, "epochs": 1, "labels": 2, "round-epochs": 1, "scenes": 3, "scene-epochs": 1, "workers": 1}
 
 
-def demo(*words):
+@pytest.fixture
+def demo(warm_cli):
+    """Runs the demo."""
     options = [word for name, value in TINY.items() for word in (f"--{name}", value)]
-    return finished([sys.executable, ROOT / "scripts" / "demo_real.py", *words, *options])
+    return lambda *words: finished([warm_cli / "python", ROOT / "scripts" / "demo_real.py", *words, *options])
 
 
 def write_scene(path):
@@ -65,7 +66,7 @@ def data(tmp_path):
     return folder
 
 
-def test_pairs_and_scene_go_the_whole_way_and_a_second_run_changes_nothing(data, tmp_path):
+def test_pairs_and_scene_go_the_whole_way_and_a_second_run_changes_nothing(demo, data, tmp_path):
     done = demo(data, tmp_path / "out")
     assert done.returncode == 0, done.stderr
     report = (tmp_path / "out" / "report.html").read_text()
@@ -83,7 +84,7 @@ def test_pairs_and_scene_go_the_whole_way_and_a_second_run_changes_nothing(data,
     assert contents(tmp_path / "out") == before
 
 
-def test_a_folder_that_is_not_there_or_not_whole_is_told_in_a_line(data, tmp_path):
+def test_a_folder_that_is_not_there_or_not_whole_is_told_in_a_line(demo, data, tmp_path):
     (data / "hatteras" / "iw-vv.tiff").unlink()
     for folder, said in ((tmp_path / "none", "holds no real data"), (data, "hatteras/iw-vv.tiff missing")):
         done = demo(folder, tmp_path / "out")
