@@ -28,6 +28,8 @@ MALLOC_OPTIONS = ((-8, 1), (-4, 0), (-1, (1 << 31) - 1))
 
 PATIENCE = "120s"
 """How long workers are given to start; on a busy machine Dask's 30 s are too few."""
+ANSWER = "10s"
+"""How long a scheduler that runs already is given to answer."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -150,7 +152,7 @@ def _remote_client(scheduler: str) -> Iterator[Client]:
     from distributed import Client
 
     try:
-        client = Client(scheduler, timeout="10s")
+        client = Client(scheduler, timeout=ANSWER)
     except (OSError, TimeoutError, ValueError) as error:
         raise UsageError(
             f"scheduler {scheduler}: no Dask scheduler answers there ({error}); start one or check"

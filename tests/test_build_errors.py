@@ -14,6 +14,7 @@ import pytest
 from builds_made import RED, build, coco_of, command, contents, options, slick
 from scenes_made import pixels, write_photopea, write_png
 
+from ceruleanml import parallel
 from ceruleanml.datasets.build import make_dataset
 from ceruleanml.datasets.estimate import estimate
 from ceruleanml.datasets.options import BuildOptions
@@ -174,9 +175,10 @@ def test_workers_that_cannot_be(photopea, workers):
         build(photopea, workers=workers)
 
 
-def test_a_scheduler_that_does_not_answer(photopea):
+def test_a_scheduler_that_does_not_answer(photopea, monkeypatch):
     from ceruleanml.datasets.build import make_dataset as make
 
+    monkeypatch.setattr(parallel, "ANSWER", "1s")
     with pytest.raises(UsageError, match="tcp://127.0.0.1:9: no Dask scheduler answers"):
         make([str(photopea / "in")], photopea / "out", options(photopea), scheduler="tcp://127.0.0.1:9")
 
