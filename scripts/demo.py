@@ -131,7 +131,7 @@ def _choosing(out: Path, told: Settings, model: Path, scenes: Path, into: Path) 
         ["score", model, pool, "--out", into / "scores"],
         ["embed", pool, "--model", model, "--out", into / "embeddings.parquet"],
         ["select", "--scores", into / "scores", "--embeddings", into / "embeddings.parquet", "--pool", pool,
-         "-n", told.labels, "--strategy", "coral", "--score", "entropy_window", "--out", into / "selection",
+         "-n", told.labels, "--strategy", "uncertainty", "--score", "entropy_top", "--out", into / "selection",
          "--seed", told.seed],
     ], ["selection/report.html"])  # fmt: skip
     yield Stage("page", "Preparing the annotation page with the model's outlines", 10, [
@@ -165,11 +165,12 @@ def _share_out(parts: Path, truth: Path) -> None:
 
 
 def _train(run_folder: Path, data: Path, validation: Path, told: Settings, start: Path | None = None) -> None:
-    epochs = told.epochs if start is None else -(-2 * told.epochs // 3)  # there are more tiles then
+    # There are more tiles then, and most of the new ones are empty: they are to be seen.
+    epochs, empty = (told.epochs, 2) if start is None else (-(-2 * told.epochs // 3), 4)
     merged = ", ".join(f"{name}: infra_slick" for name in CLASSES)
     train(
         run_folder, f"data.train={data}", f"data.validation={validation}", f"data.merge_classes={{{merged}}}",
-        "data.negative_ratio=2", f"data.crop_px={TILE_PX // 2}", "data.batch_size=8",
+        f"data.negative_ratio={empty}", f"data.crop_px={TILE_PX // 2}", "data.batch_size=8",
         "loss.class_weights={infra_slick: 3}", f"trainer.epochs={epochs}", "trainer.lr=3e-3",
         "trainer.ema_decay=0.95", "trainer.keep=last", "trainer.checkpoint_minutes=0.5", f"trainer.seed={told.seed}",
         *([f"model.start={start}"] if start else []),
