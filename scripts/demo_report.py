@@ -67,8 +67,8 @@ def _body(
             yield f"<figure><figcaption><b>{name} model</b></figcaption>{image(plot.read_bytes(), key)}</figure>"
     yield "<h2>What was chosen to be labelled, and why</h2>"
     yield (
-        "<p>The first model went through the unlabelled scenes. Tiles of which it was unsure, and that look different "
-        "from each other, came first. Dashed: its outlines, offered on the annotation page. Solid: what was drawn.</p>"
+        "<p>The first model went through the unlabelled scenes. Tiles with the pixels of which it was least sure came "
+        "first. Dashed: its outlines, offered on the annotation page. Solid: what was drawn.</p>"
     )
     yield image(chosen_tiles(out, sets["pool"], picks), "the first tiles of the queue with outlines")
     yield _reasons(picks)
