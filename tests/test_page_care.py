@@ -63,9 +63,9 @@ def test_a_write_that_fails_twice_while_the_scene_is_left_is_tried_again(hand):
         let calls = 0, kept = false, refused = false;
         storage.write = (names, ...given) => {
             if (!names.includes("journal")) return write.call(storage, names, ...given);
-            if (!calls++) return after(1000, fail);
-            if (!kept) return after(1500, () => write.call(storage, names, ...given)).then(() => { kept = true; });
-            if (!refused) { refused = true; return after(500, fail); }
+            if (!calls++) return after(500, fail);
+            if (!kept) return after(900, () => write.call(storage, names, ...given)).then(() => { kept = true; });
+            if (!refused) { refused = true; return after(400, fail); }
             return write.call(storage, names, ...given);
         };
         desk.editor.paint(null, Cerulean.brushMask([[60, 60]], 3), {classId: 1});
