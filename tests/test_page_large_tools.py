@@ -165,7 +165,7 @@ def test_the_wand_takes_what_its_engine_finds_in_the_scene(hand, scene, empty):
     step(hand, empty, painted(empty, mask, hand.slicks()[0]["id"]))
 
 
-@both_scenes
+@both_ways
 def test_the_wand_along_takes_what_its_engine_finds_along_the_drag(hand, scene, empty):
     reach = max(place[0] for place in scene.thin) - min(place[0] for place in scene.thin)
     scale = min(1.5, 900 / reach)
