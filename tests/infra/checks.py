@@ -1,7 +1,4 @@
-"""The checks of the module, from the quickest to the slowest; each gives what it has to say, or nothing.
-
-Each stands alone: none needs another before it.
-"""
+"""The checks of the module, from the quickest to the slowest; each gives what it has to say, or nothing."""
 
 from infra.policy import broken
 from infra.terraform_run import SETTINGS_FILE
@@ -44,7 +41,6 @@ def changes(module, *options):
 
 def life(module):
     """Applied, nothing is left to change; another GPU is another machine; what holds data refuses to be destroyed."""
-    module.use_local_state()
     applied = module.run("apply", "-no-color", SETTINGS_FILE, "-auto-approve")
     if applied.returncode:
         return applied.stderr
@@ -61,7 +57,6 @@ def _tests(name):
     """The check that runs one of the module's own files of tests."""
 
     def check(module):
-        module.use_local_state()
         done = module.run("test", "-no-color", f"-filter=tests/{name}.tftest.hcl")
         return done.stdout + done.stderr if done.returncode else ""
 
@@ -70,12 +65,13 @@ def _tests(name):
 
 
 TESTS = ("presets", "costs", "access", "refusals")
-CHECKS = {check.__name__: check for check in (form, state_in_a_bucket, validate, policy, life, *map(_tests, TESTS))}
+CHECKS = (form, state_in_a_bucket, validate, policy, life, *map(_tests, TESTS))
 
 
 def first_complaint(module):
     """The name of the first check that complains and what it says; two empty strings where none does."""
-    for name, check in CHECKS.items():
-        if said := check(module):
-            return name, said
+    for check in CHECKS:
+        said = check(module)
+        if said:
+            return check.__name__, said
     return "", ""
